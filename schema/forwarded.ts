@@ -1,0 +1,33 @@
+import { z } from "zod";
+import { principalSchema, type Principal } from "./principal.ts";
+
+/**
+ * Headers that the edge sets on the way to a region or to global, over a private service binding. Whatever a client
+ * sends under `Domicile-` is removed before, so a Worker that has no public route may believe them.
+ */
+export const forwardedHeader = {
+  /** `Principal` or operator as JSON; absent for a public route. */
+  actor: "domicile-actor",
+  requestId: "domicile-request-id",
+  /** ISO 3166-1 alpha-2, absent when unknown. */
+  country: "domicile-country",
+  /** The client's IP address, for guess limiting. Personal: never logged. */
+  clientAddress: "domicile-client-address",
+  /** The customer that an operator acts upon. */
+  customer: "domicile-customer",
+} as const;
+
+/** Who stands behind a forwarded request. */
+export type Actor = Principal | { readonly type: "operator"; readonly id: string };
+
+const actorSchema = z.union([principalSchema, z.object({ type: z.literal("operator"), id: z.string() })]);
+
+/** Writes an actor for `forwardedHeader.actor`. ASCII, as all ids are. */
+export function formatActor(actor: Actor): string {
+  return JSON.stringify(actor);
+}
+
+/** Reads `forwardedHeader.actor`; throws on anything that `formatActor` did not write. */
+export function parseActor(text: string): Actor {
+  return actorSchema.parse(JSON.parse(text));
+}

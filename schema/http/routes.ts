@@ -1,0 +1,19 @@
+import { apiKeyRoutes } from "./api-keys.ts";
+import { limitRoutes } from "./limits.ts";
+import { meRoutes } from "./me.ts";
+import { operatorRoutes } from "./operator.ts";
+import { platformRoutes } from "./platform.ts";
+import type { RouteContract } from "./route.ts";
+import { sessionRoutes } from "./sessions.ts";
+import { userRoutes } from "./users.ts";
+
+/** Every route of the HTTP contract, in the order of the documentation. */
+export const routes: readonly RouteContract[] = [
+  ...platformRoutes,
+  ...sessionRoutes,
+  ...meRoutes,
+  ...userRoutes,
+  ...apiKeyRoutes,
+  ...limitRoutes,
+  ...operatorRoutes,
+];
