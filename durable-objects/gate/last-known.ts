@@ -1,0 +1,89 @@
+import { LRUCache } from "lru-cache";
+import type { GateFacts, LimitState, Proof, Verdict } from "../../schema/admission.ts";
+import type { Admission } from "./admission.ts";
+
+/** For how long an isolate goes on by what it last knew while a Gate cannot be reached, in milliseconds. */
+const fallBackMs = 60_000;
+
+/**
+ * What one isolate last heard from one Gate. Serves an unlimited principal between two questions, and anybody, counting down
+ * and never refilling, while the Gate cannot be reached. Whatever is served from here is a debt that the Gate is told of.
+ */
+export class LastKnown {
+  /** Proofs that the Gate accepted when it was last asked. */
+  readonly #accepted = new LRUCache<string, true>({ max: 50 });
+  #facts: GateFacts | null = null;
+  #limits: readonly LimitState[] = [];
+  #usage = 0;
+  #at = 0;
+  #reuseForMs = 0;
+  #debt = 0;
+  #refreshing = false;
+
+  /** Keeps a decision of the Gate. */
+  learn(proof: Proof, facts: GateFacts, verdict: Verdict, told: { usage: number; reuseForMs: number }, now: number): void {
+    if (verdict.kind === "refused") return;
+    this.#facts = facts;
+    this.#limits = verdict.limits;
+    this.#usage = told.usage;
+    this.#at = now;
+    this.#reuseForMs = told.reuseForMs;
+    this.#refreshing = false;
+    this.#accepted.set(proofKey(proof), true);
+  }
+
+  /** Forgets a proof that the Gate refused. */
+  forget(proof: Proof): void {
+    this.#accepted.delete(proofKey(proof));
+  }
+
+  /**
+   * The remembered answer for an unlimited principal, null if the Gate must be asked. At half its time one request is told to
+   * have it refreshed; that request is counted by the refresh, every other one becomes a debt.
+   */
+  reuse(proof: Proof, now: number): { admission: Admission; refreshDue: boolean } | null {
+    const age = now - this.#at;
+    if (this.#facts === null || age >= this.#reuseForMs || !this.#accepted.has(proofKey(proof))) return null;
+    const refreshDue = !this.#refreshing && age * 2 >= this.#reuseForMs;
+    if (refreshDue) this.#refreshing = true;
+    else this.#debt += 1;
+    this.#usage += 1;
+    const admission = { kind: "admitted", facts: this.#facts, limits: this.#limits, usage: this.#usage } as const;
+    return { admission, refreshDue };
+  }
+
+  /** Lets another request refresh, after a refresh that failed; the request it was for is owed. */
+  refreshFailed(): void {
+    this.#refreshing = false;
+    this.#debt += 1;
+  }
+
+  /** The decision while the Gate cannot be reached. */
+  fallBack(proof: Proof, now: number, retryAfterSeconds = 1): Admission {
+    if (this.#facts === null || now - this.#at > fallBackMs || !this.#accepted.has(proofKey(proof))) {
+      return { kind: "unavailable", retryAfterSeconds };
+    }
+    const violated = this.#limits.filter((limit) => limit.remaining < 1).map((limit) => limit.name);
+    if (violated.length > 0) return { kind: "limited", facts: this.#facts, limits: this.#limits, violated, retryAfterSeconds };
+    this.#limits = this.#limits.map((limit) => ({ ...limit, remaining: limit.remaining - 1 }));
+    this.#debt += 1;
+    this.#usage += 1;
+    return { kind: "admitted", facts: this.#facts, limits: this.#limits, usage: this.#usage };
+  }
+
+  /** Requests served without asking since the last call; the call that carries them takes them away. */
+  takeDebt(): number {
+    const debt = this.#debt;
+    this.#debt = 0;
+    return debt;
+  }
+
+  /** Gives back a debt that could not be delivered. */
+  returnDebt(debt: number): void {
+    this.#debt += debt;
+  }
+}
+
+function proofKey(proof: Proof): string {
+  return proof.kind === "session" ? proof.sessionId : proof.hash;
+}

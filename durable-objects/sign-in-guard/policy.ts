@@ -1,0 +1,7 @@
+import type { Policy } from "../../schema/config.ts";
+
+/** Guesses at the password of one account: ten, and one more each 30 s. */
+export const accountPolicy: Policy = { name: "account", quota: 10, window_seconds: 300 };
+
+/** Guesses from one address, at whatever accounts: a hundred, and one more each 6 s. */
+export const addressPolicy: Policy = { name: "address", quota: 100, window_seconds: 600 };

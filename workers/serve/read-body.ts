@@ -1,0 +1,56 @@
+import { AppError } from "../../schema/errors.ts";
+
+/** The most that a body under `/v1` and `/operator` may have, in bytes. */
+export const maximumBodyBytes = 64 * 1024;
+
+/**
+ * The JSON of a request's body, with its bytes. 415 for another content type, 413 past the limit (by Content-Length, and while
+ * it streams), 422 for what is not JSON. `optional`: no body at all reads as `{}`.
+ */
+export async function readJson(
+  request: Request,
+  options: { readonly optional?: boolean; readonly limit?: number } = {},
+): Promise<{ value: unknown; bytes: Uint8Array }> {
+  const bytes = await readBytes(request, options.limit ?? maximumBodyBytes);
+  if (bytes.byteLength === 0 && options.optional === true) return { value: {}, bytes };
+  if (!isJson(request.headers.get("content-type"))) {
+    throw new AppError("unsupported_media_type", { detail: "Send a body of the type application/json." });
+  }
+  try {
+    return { value: JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes)), bytes };
+  } catch (cause) {
+    throw new AppError("validation_failed", { errors: [{ path: "", message: "is not JSON in UTF-8" }], cause });
+  }
+}
+
+async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
+  const declared = Number(request.headers.get("content-length") ?? 0);
+  if (declared > limit) throw tooLarge(limit);
+  if (request.body === null) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body as ReadableStream<Uint8Array>) {
+    size += chunk.byteLength;
+    if (size > limit) throw tooLarge(limit);
+    chunks.push(chunk);
+  }
+  return concatenate(chunks, size);
+}
+
+function concatenate(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return whole;
+}
+
+function isJson(contentType: string | null): boolean {
+  return contentType !== null && /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(contentType);
+}
+
+function tooLarge(limit: number): AppError {
+  return new AppError("payload_too_large", { detail: `The body may have ${limit} bytes at most.` });
+}

@@ -1,0 +1,55 @@
+import { AppError } from "../../schema/errors.ts";
+import { forwardedHeader, parseActor, type Actor } from "../../schema/forwarded.ts";
+import type { Principal, UserPrincipal } from "../../schema/principal.ts";
+
+/** The immutable facts of a forwarded request, beside its validated input. */
+export interface Served {
+  readonly requestId: string;
+  readonly actor: Actor | null;
+  /** ISO 3166-1 alpha-2, null when unknown. */
+  readonly country: string | null;
+  /** The client's IP address. Personal: for guess limiting, never for a log. */
+  readonly clientAddress: string;
+  readonly idempotencyKey: string | null;
+  /** The body as it came, for comparing repeated requests. */
+  readonly bodyBytes: Uint8Array;
+  waitUntil(promise: Promise<unknown>): void;
+}
+
+/** What a handler answers: JSON, or nothing with a 204. */
+export interface Reply {
+  readonly status: number;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Reads the facts that the edge forwarded. */
+export function readServed(
+  headers: Headers,
+  bodyBytes: Uint8Array,
+  waitUntil: (promise: Promise<unknown>) => void,
+): Served {
+  const actor = headers.get(forwardedHeader.actor);
+  return {
+    requestId: headers.get(forwardedHeader.requestId) ?? "",
+    actor: actor === null ? null : parseActor(actor),
+    country: headers.get(forwardedHeader.country),
+    clientAddress: headers.get(forwardedHeader.clientAddress) ?? "",
+    idempotencyKey: headers.get("idempotency-key"),
+    bodyBytes,
+    waitUntil,
+  };
+}
+
+/** The principal behind a request; 401 if there is none. */
+export function principalOf(served: Served): Principal {
+  if (served.actor === null || served.actor.type === "operator") throw new AppError("unauthorized");
+  return served.actor;
+}
+
+/** The signed-in user behind a request; 401 if it is nobody or an API key. */
+export function userOf(served: Served): UserPrincipal {
+  const principal = principalOf(served);
+  if (principal.type !== "user") throw new AppError("unauthorized");
+  return principal;
+}
