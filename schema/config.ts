@@ -98,6 +98,6 @@ export interface LoginDirectoryApi {
   reserve(hash: string, entry: LoginEntry & { user_id: string }): Promise<"reserved" | "taken">;
   /** Makes a reservation permanent, after the user's row is committed in the home region. */
   confirm(hash: string, userId: string): Promise<void>;
-  /** Forgets the login, if it belongs to `userId`. */
-  release(hash: string, userId: string): Promise<void>;
+  /** Forgets the login of a user. */
+  release(userId: string): Promise<void>;
 }

@@ -13,7 +13,7 @@ export const forwardedHeader = {
   country: "domicile-country",
   /** The client's IP address, for guess limiting. Personal: never logged. */
   clientAddress: "domicile-client-address",
-  /** The customer that an operator acts upon. */
+  /** The customer that the directory named at sign-in; absent when it named none. */
   customer: "domicile-customer",
 } as const;
 

@@ -1,7 +1,77 @@
-import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
-export class ConfigReader extends WorkerEntrypoint {}
-export class LoginLookup extends WorkerEntrypoint {}
-export class LoginDirectory extends WorkerEntrypoint {}
-export class Gate extends DurableObject {}
-export class SignInGuard extends DurableObject {}
-export default { fetch: () => new Response("ok") };
+import { AppError } from "../../schema/errors.ts";
+import { forwardedHeader } from "../../schema/forwarded.ts";
+import * as apiKeys from "../../schema/http/api-keys.ts";
+import * as me from "../../schema/http/me.ts";
+import { createCustomerUser } from "../../schema/http/operator.ts";
+import * as sessions from "../../schema/http/sessions.ts";
+import * as users from "../../schema/http/users.ts";
+import { problemResponse } from "../../schema/problem.ts";
+import { logFailure } from "../serve/log-failure.ts";
+import { createApp, serve } from "../serve/serve.ts";
+import { principalOf, readServed } from "../serve/served.ts";
+import { once } from "./idempotency/once.ts";
+import { handleCreateApiKey } from "./routes/api-keys/create.ts";
+import { handleDeleteApiKey } from "./routes/api-keys/delete.ts";
+import { handleListApiKeys } from "./routes/api-keys/list.ts";
+import { handleRotateApiKey } from "./routes/api-keys/rotate.ts";
+import { handleGetMe } from "./routes/me/get.ts";
+import { handleUpdateMe } from "./routes/me/update.ts";
+import { handleCreateSession } from "./routes/sessions/create.ts";
+import { handleDeleteSession, handleDeleteSessions } from "./routes/sessions/delete.ts";
+import { handleListSessions } from "./routes/sessions/list.ts";
+import { handleRenewSession } from "./routes/sessions/renew.ts";
+import { handleCreateCustomerUser, handleCreateUser } from "./routes/users/create.ts";
+import { handleDeleteUser } from "./routes/users/delete.ts";
+import { handleGetUser } from "./routes/users/get.ts";
+import { handleListUsers } from "./routes/users/list.ts";
+import { handleUpdateUser } from "./routes/users/update.ts";
+import { settingsOf } from "./settings.ts";
+import { proxy } from "./upstream/proxy.ts";
+
+export { Gate, SignInGuard } from "./objects.ts";
+
+const worker = "region";
+const app = createApp<RegionEnv>(worker);
+
+app.get("/.well-known/jwks.json", (c) => c.json(settingsOf(c.env).keys.jwks()));
+
+serve(app, worker, sessions.createSession, handleCreateSession);
+serve(app, worker, sessions.listSessions, handleListSessions);
+serve(app, worker, sessions.deleteSession, handleDeleteSession);
+serve(app, worker, sessions.deleteSessions, handleDeleteSessions);
+serve(app, worker, sessions.renewSession, handleRenewSession);
+serve(app, worker, me.getMe, handleGetMe);
+serve(app, worker, me.updateMe, handleUpdateMe);
+serve(app, worker, users.createUser, handleCreateUser, once);
+serve(app, worker, users.listUsers, handleListUsers);
+serve(app, worker, users.getUser, handleGetUser);
+serve(app, worker, users.updateUser, handleUpdateUser);
+serve(app, worker, users.deleteUser, handleDeleteUser);
+serve(app, worker, createCustomerUser, handleCreateCustomerUser);
+serve(app, worker, apiKeys.createApiKey, handleCreateApiKey, once);
+serve(app, worker, apiKeys.listApiKeys, handleListApiKeys);
+serve(app, worker, apiKeys.deleteApiKey, handleDeleteApiKey);
+serve(app, worker, apiKeys.rotateApiKey, handleRotateApiKey, once);
+
+/** A region: its own routes, and the customers' own APIs for every path that is not the platform's. */
+export default {
+  fetch(request, env, ctx): Response | Promise<Response> {
+    const { pathname } = new URL(request.url);
+    return isOwn(pathname) ? app.fetch(request, env, ctx) : toUpstream(request, pathname, env, ctx);
+  },
+} satisfies ExportedHandler<RegionEnv>;
+
+function isOwn(pathname: string): boolean {
+  return /^\/(?:v1|operator|\.well-known)(?:\/|$)/.test(pathname);
+}
+
+async function toUpstream(request: Request, path: string, env: RegionEnv, ctx: ExecutionContext): Promise<Response> {
+  const requestId = request.headers.get(forwardedHeader.requestId) ?? "";
+  try {
+    const served = readServed(request, new Uint8Array(), (promise) => ctx.waitUntil(promise));
+    return await proxy(request, principalOf(served), served, env);
+  } catch (error) {
+    if (!(error instanceof AppError)) logFailure(error, { worker, requestId, operation: "proxy" });
+    return problemResponse(error, { requestId, path });
+  }
+}

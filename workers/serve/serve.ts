@@ -50,7 +50,7 @@ async function answer<R extends RouteContract, Env>(
   around: Around<Env>,
 ): Promise<Response> {
   const waitUntil = (promise: Promise<unknown>): void => c.executionCtx.waitUntil(promise);
-  const unread = readServed(c.req.raw.headers, new Uint8Array(), waitUntil);
+  const unread = readServed(c.req.raw, new Uint8Array(), waitUntil);
   authorize(contract.access, unread.actor);
   const params = readParams(contract, c.req.param());
   const query = contract.query && validate(contract.query, c.req.query());

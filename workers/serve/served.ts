@@ -5,11 +5,14 @@ import type { Principal, UserPrincipal } from "../../schema/principal.ts";
 /** The immutable facts of a forwarded request, beside its validated input. */
 export interface Served {
   readonly requestId: string;
+  readonly path: string;
   readonly actor: Actor | null;
   /** ISO 3166-1 alpha-2, null when unknown. */
   readonly country: string | null;
   /** The client's IP address. Personal: for guess limiting, never for a log. */
   readonly clientAddress: string;
+  /** The customer that the edge located for a request without a principal: at sign-in. */
+  readonly customerId: string | null;
   readonly idempotencyKey: string | null;
   /** The body as it came, for comparing repeated requests. */
   readonly bodyBytes: Uint8Array;
@@ -25,16 +28,18 @@ export interface Reply {
 
 /** Reads the facts that the edge forwarded. */
 export function readServed(
-  headers: Headers,
+  { headers, url }: Request,
   bodyBytes: Uint8Array,
   waitUntil: (promise: Promise<unknown>) => void,
 ): Served {
   const actor = headers.get(forwardedHeader.actor);
   return {
     requestId: headers.get(forwardedHeader.requestId) ?? "",
+    path: new URL(url).pathname,
     actor: actor === null ? null : parseActor(actor),
     country: headers.get(forwardedHeader.country),
     clientAddress: headers.get(forwardedHeader.clientAddress) ?? "",
+    customerId: headers.get(forwardedHeader.customer),
     idempotencyKey: headers.get("idempotency-key"),
     bodyBytes,
     waitUntil,

@@ -1,0 +1,49 @@
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { eq } from "drizzle-orm";
+import type { ConfigReaderApi, Customer, RegionState, Tier } from "../../schema/config.ts";
+import { customers, regionStates, tiers } from "../../schema/tables/global/configuration.ts";
+import { withDatabase, type Database } from "../serve/database.ts";
+import { presentCustomer, presentRegion, presentTier } from "./present.ts";
+
+/**
+ * Reads configuration for edge and regions. From the read replica; from the primary when that fails. What is read may be as old
+ * as the replica's lag: docs/configuration.md adds it up.
+ */
+export class ConfigReader extends WorkerEntrypoint<GlobalEnv> implements ConfigReaderApi {
+  /** A customer, null if there is none. */
+  async customer(id: string): Promise<Customer | null> {
+    const rows = await this.#read((database) => database.select().from(customers).where(eq(customers.id, id)));
+    return rows[0] ? presentCustomer(rows[0]) : null;
+  }
+
+  /** Every tier. */
+  async tiers(): Promise<Tier[]> {
+    const rows = await this.#read((database) => database.select().from(tiers).orderBy(tiers.name));
+    return rows.map(presentTier);
+  }
+
+  /** Every region and whether it serves. */
+  async regions(): Promise<RegionState[]> {
+    const rows = await this.#read((database) => database.select().from(regionStates).orderBy(regionStates.name));
+    return rows.map(presentRegion);
+  }
+
+  /** Every origin that some active customer allows. */
+  async corsOrigins(): Promise<string[]> {
+    const rows = await this.#read((database) =>
+      database.select({ origins: customers.corsOrigins }).from(customers).where(eq(customers.status, "active")),
+    );
+    return [...new Set(rows.flatMap((row) => row.origins))];
+  }
+
+  async #read<T>(work: (database: Database) => Promise<T>): Promise<T> {
+    const waitUntil = (promise: Promise<unknown>): void => this.ctx.waitUntil(promise);
+    try {
+      return await withDatabase(this.env.DB_REPLICA, work, waitUntil);
+    } catch (error) {
+      const name = error instanceof Error ? error.name : typeof error;
+      console.warn(JSON.stringify({ level: "warn", event: "replica.failed", error: name }));
+      return withDatabase(this.env.DB, work, waitUntil);
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import { newId } from "../../../../schema/ids.ts";
+import { createCustomer } from "../../../../schema/http/operator.ts";
+import { customers } from "../../../../schema/tables/global/configuration.ts";
+import { withDatabase } from "../../../serve/database.ts";
+import type { Handler } from "../../../serve/serve.ts";
+import { presentCustomer } from "../../present.ts";
+import { checkCustomer } from "./check.ts";
+
+/** Creates a customer. */
+export const handleCreateCustomer: Handler<typeof createCustomer, GlobalEnv> = ({ body }, served, env) =>
+  withDatabase(
+    env.DB,
+    async (database) => {
+      const keyTiers = body.key_tiers ?? [body.tier];
+      await checkCustomer(database, { ...body, key_tiers: keyTiers }, env.DOMICILE_ENV === "local");
+      const now = new Date();
+      const [row] = await database
+        .insert(customers)
+        .values({
+          id: newId("customer"),
+          name: body.name,
+          status: "active",
+          tier: body.tier,
+          keyTiers,
+          allowedRegions: body.allowed_regions,
+          defaultRegion: body.default_region,
+          travelPolicy: body.travel_policy,
+          corsOrigins: body.cors_origins,
+          upstreams: body.upstreams,
+          createdAt: now,
+          updatedAt: now,
+        })
+        .returning();
+      if (row === undefined) throw new Error("an insert returned no row");
+      return { status: 201, body: presentCustomer(row) };
+    },
+    served.waitUntil,
+  );

@@ -1,0 +1,43 @@
+import { base64url } from "jose";
+import { AppError } from "../../../schema/errors.ts";
+import { keyedHash } from "../../../schema/login-hash.ts";
+import type { Around } from "../../serve/serve.ts";
+import type { Reply } from "../../serve/served.ts";
+import { invalid } from "../../serve/validate.ts";
+import { asCustomer } from "../database.ts";
+import { settingsOf } from "../settings.ts";
+import { claim, giveBack, settle, type ClaimKey } from "./claims.ts";
+import { open, seal } from "./seal.ts";
+
+const purpose = "idempotency-answer";
+
+/**
+ * Lets a request with an `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header) happen once in 24 h, per customer and route:
+ * the same body gets the first answer again, another body 422, one that comes while the first runs 409. A first answer that is
+ * an error is not kept. Answers are sealed at rest: one may show a new API key.
+ */
+export const once: Around<RegionEnv> = async (contract, served, env, run) => {
+  const { actor, idempotencyKey } = served;
+  if (contract.creates !== true || idempotencyKey === null || actor === null || actor.type === "operator") return run();
+  if (!/^[\x21-\x7e]{1,255}$/.test(idempotencyKey)) throw invalid("Idempotency-Key", "must be 1 to 255 visible ASCII characters");
+  const { dataKey } = settingsOf(env);
+  const key: ClaimKey = { customerId: actor.customer_id, route: contract.operationId, key: idempotencyKey };
+  const context = JSON.stringify([key.customerId, key.route, key.key]);
+  const bodyHash = await keyedHash("idempotency-body", `${served.path}\n${base64url.encode(served.bodyBytes)}`, dataKey);
+  const claimed = await asCustomer(env, key.customerId, served.waitUntil, (tx) => claim(tx, key, bodyHash));
+  if (claimed.kind === "lost") {
+    if (claimed.bodyHash !== bodyHash) throw new AppError("idempotency_mismatch");
+    if (claimed.answer === null) throw new AppError("idempotency_in_progress");
+    const first = JSON.parse(await open(claimed.answer, base64url.decode(dataKey), purpose, context)) as Reply;
+    return { ...first, headers: { ...first.headers, "idempotent-replayed": "true" } };
+  }
+  try {
+    const reply = await run();
+    const answer = await seal(JSON.stringify(reply), base64url.decode(dataKey), purpose, context);
+    await asCustomer(env, key.customerId, served.waitUntil, (tx) => settle(tx, key, claimed.claimedAt, answer));
+    return reply;
+  } catch (error) {
+    await asCustomer(env, key.customerId, served.waitUntil, (tx) => giveBack(tx, key, claimed.claimedAt));
+    throw error;
+  }
+};

@@ -1,0 +1,77 @@
+import { and, eq, isNull } from "drizzle-orm";
+import { AppError } from "../../../../schema/errors.ts";
+import type { createSession } from "../../../../schema/http/sessions.ts";
+import { newId } from "../../../../schema/ids.ts";
+import { normalizeEmail } from "../../../../schema/login-hash.ts";
+import { sessionMaximumSeconds, sessionSeconds } from "../../../../schema/session-token.ts";
+import { sessions, users } from "../../../../schema/tables/region/users.ts";
+import type { Handler } from "../../../serve/serve.ts";
+import type { Served } from "../../../serve/served.ts";
+import { asCustomer } from "../../database.ts";
+import { hashPassword, verifyPassword } from "../../passwords/hash.ts";
+import { settingsOf } from "../../settings.ts";
+import { presentUser } from "../../users/present.ts";
+import { sessionCookie } from "./cookie.ts";
+import { payForGuess } from "./guard.ts";
+import { presentSession } from "./present.ts";
+
+type User = typeof users.$inferSelect;
+
+/**
+ * Signs a user in. An unknown address, a wrong password and a disabled user are one answer after the same work: both guards, one
+ * query, one scrypt.
+ */
+export const handleCreateSession: Handler<typeof createSession, RegionEnv> = async ({ body }, served, env) => {
+  const { region, config, keys } = settingsOf(env);
+  if ((await config.regionStatus(region, served.waitUntil)) !== "active") throw new AppError("region_draining");
+  const guess = await payForGuess(body.email, served.clientAddress, env);
+  const user = await findUser(body.email, served, env);
+  const { ok, outdated } = await verifyPassword(body.password, user?.passwordHash ?? null);
+  if (!ok || user === null || user.status !== "active") throw new AppError("invalid_credentials");
+  const rehashed = outdated ? await hashPassword(body.password) : null;
+  const session = await openSession(user, rehashed, served, env);
+  await guess.refund();
+  const iat = Math.floor(session.createdAt.getTime() / 1000);
+  const claims = { sub: user.id, sid: session.id, cid: user.customerId, ctr: served.country, iat };
+  const token = await keys.signSession({ ...claims, exp: iat + sessionSeconds });
+  return {
+    status: 201,
+    body: { token, session: presentSession(session, region), user: presentUser(user, region) },
+    headers: sessionCookie(token, sessionSeconds),
+  };
+};
+
+/** The user by address, of the customer that the directory named; of nobody when it named none. */
+async function findUser(email: string, served: Served, env: RegionEnv): Promise<User | null> {
+  const customerId = served.customerId ?? "";
+  const rows = await asCustomer(env, customerId, served.waitUntil, (tx) =>
+    tx
+      .select()
+      .from(users)
+      .where(and(eq(users.customerId, customerId), eq(users.email, normalizeEmail(email)), isNull(users.deletedAt))),
+  );
+  return rows[0] ?? null;
+}
+
+async function openSession(user: User, rehashed: string | null, served: Served, env: RegionEnv) {
+  // Whole seconds, as the token has them.
+  const now = new Date(Math.floor(Date.now() / 1000) * 1000);
+  const session = {
+    customerId: user.customerId,
+    id: newId("session"),
+    userId: user.id,
+    country: served.country,
+    createdAt: now,
+    expiresAt: new Date(now.getTime() + sessionSeconds * 1000),
+    endsAt: new Date(now.getTime() + sessionMaximumSeconds * 1000),
+  };
+  await asCustomer(env, user.customerId, served.waitUntil, async (tx) => {
+    const own = and(eq(users.customerId, user.customerId), eq(users.id, user.id));
+    // A user disabled since the password was looked at must not get in: the row is locked and looked at again.
+    const [current] = await tx.select({ status: users.status }).from(users).where(own).for("share");
+    if (current?.status !== "active") throw new AppError("invalid_credentials");
+    if (rehashed !== null) await tx.update(users).set({ passwordHash: rehashed }).where(own);
+    await tx.insert(sessions).values(session);
+  });
+  return session;
+}

@@ -1,0 +1,39 @@
+import { and, eq } from "drizzle-orm";
+import { AppError } from "../../../../schema/errors.ts";
+import type { deleteUser } from "../../../../schema/http/users.ts";
+import { users } from "../../../../schema/tables/region/users.ts";
+import type { Handler } from "../../../serve/serve.ts";
+import { principalOf } from "../../../serve/served.ts";
+import { asCustomer } from "../../database.ts";
+import { endEverything, tellOfEnd } from "../../users/end-everything.ts";
+import { keepsAnOwner, mayManage } from "../../users/role-rules.ts";
+
+/**
+ * Deletes a user: what is personal is erased, everything of the user's ends at once, the address is free again. Deleting a deleted
+ * user finishes what an interrupted request left, and is 404.
+ */
+export const handleDeleteUser: Handler<typeof deleteUser, RegionEnv> = async ({ params }, served, env) => {
+  const actor = principalOf(served);
+  const { customer_id: customerId } = actor;
+  const { row, ended } = await asCustomer(env, customerId, served.waitUntil, async (tx) => {
+    const own = and(eq(users.customerId, customerId), eq(users.id, params.id));
+    const [before] = await tx.select().from(users).where(own).for("update");
+    if (before === undefined) throw new AppError("not_found");
+    mayManage(actor, before.role);
+    keepsAnOwner(actor, params.id);
+    const now = new Date();
+    const erased = { email: null, name: null, passwordHash: null, status: "disabled", deletedAt: now, updatedAt: now } as const;
+    if (before.deletedAt === null) {
+      await tx
+        .update(users)
+        .set({ ...erased, version: before.version + 1 })
+        .where(own);
+    }
+    const version = before.deletedAt === null ? before.version + 1 : before.version;
+    return { row: { ...before, version }, ended: await endEverything(tx, customerId, params.id, now) };
+  });
+  await tellOfEnd(env, row, ended);
+  await env.DIRECTORY.release(row.id);
+  if (row.deletedAt !== null) throw new AppError("not_found");
+  return { status: 204 };
+};

@@ -1,0 +1,67 @@
+import { z } from "zod";
+import { regionSchema, type Region } from "../../schema/regions.ts";
+import { ConfigCache } from "../config-cache.ts";
+import { KeyRing, privateKeySchema } from "./session-keys/key-ring.ts";
+
+/** What a region's Worker is told by its configuration and secrets, read once for each isolate. */
+export interface RegionSettings {
+  readonly region: Region;
+  readonly environment: string;
+  /** The public origin: `iss` of every token. */
+  readonly issuer: string;
+  readonly upstreamTimeoutMs: number;
+  readonly keys: KeyRing;
+  readonly checksumKey: string;
+  readonly directoryKey: string;
+  /** Base64url of 32 bytes; every use derives its own key from it. */
+  readonly dataKey: string;
+  readonly config: ConfigCache;
+}
+
+const envSchema = z.object({
+  DOMICILE_ENV: z.enum(["production", "local"]),
+  REGION: regionSchema,
+  ISSUER: z.url(),
+  UPSTREAM_TIMEOUT_MS: z.coerce.number().int().min(1),
+  CONFIG_REFRESH_SECONDS: z.coerce.number().positive(),
+  CONFIG_MAX_AGE_SECONDS: z.coerce.number().positive().max(300),
+  SESSION_KEYS: z.string().transform((text, ctx) => parseJson(text, ctx)).pipe(z.array(privateKeySchema).min(1)),
+  API_KEY_CHECKSUM_KEY: z.string().min(32),
+  DIRECTORY_KEY: z.string().min(32),
+  DATA_KEY: z.base64url().length(43),
+});
+
+const known = new WeakMap<RegionEnv, RegionSettings>();
+
+/** The settings of an environment; throws on the first use of one that is not whole. */
+export function settingsOf(env: RegionEnv): RegionSettings {
+  const found = known.get(env);
+  if (found !== undefined) return found;
+  const parsed = envSchema.parse(env, { reportInput: false });
+  const settings: RegionSettings = {
+    region: parsed.REGION,
+    environment: parsed.DOMICILE_ENV,
+    issuer: parsed.ISSUER,
+    upstreamTimeoutMs: parsed.UPSTREAM_TIMEOUT_MS,
+    keys: new KeyRing(parsed.SESSION_KEYS, { issuer: parsed.ISSUER, region: parsed.REGION }),
+    checksumKey: parsed.API_KEY_CHECKSUM_KEY,
+    directoryKey: parsed.DIRECTORY_KEY,
+    dataKey: parsed.DATA_KEY,
+    config: new ConfigCache(env.CONFIG, {
+      refreshMs: parsed.CONFIG_REFRESH_SECONDS * 1000,
+      maximumMs: parsed.CONFIG_MAX_AGE_SECONDS * 1000,
+      now: () => Date.now(),
+    }),
+  };
+  known.set(env, settings);
+  return settings;
+}
+
+function parseJson(text: string, ctx: z.core.$RefinementCtx): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    ctx.addIssue({ code: "custom", message: "is not JSON" });
+    return z.NEVER;
+  }
+}

@@ -1,0 +1,47 @@
+import { AppError } from "../../../schema/errors.ts";
+import type { Principal } from "../../../schema/principal.ts";
+import type { Served } from "../../serve/served.ts";
+import { settingsOf } from "../settings.ts";
+import { downstreamHeaders, upstreamHeaders } from "./headers.ts";
+import { upstreamTarget } from "./target.ts";
+
+/**
+ * Hands a request to the customer's own API in this region, streaming both ways. 404 if the customer has none here, 403 for an API
+ * key without the scope `api`, 502 if it cannot be reached, 504 if its headers take longer than `UPSTREAM_TIMEOUT_MS`. Redirects
+ * are the client's to follow.
+ */
+export async function proxy(request: Request, principal: Principal, served: Served, env: RegionEnv): Promise<Response> {
+  if (principal.type === "api_key" && !principal.scopes.includes("api")) {
+    throw new AppError("insufficient_scope", { detail: 'The API key needs the scope "api".' });
+  }
+  const { region, config, keys, upstreamTimeoutMs } = settingsOf(env);
+  const customer = await config.customer(principal.customer_id, served.waitUntil);
+  const upstream = customer?.upstreams[region];
+  const url = new URL(request.url);
+  const target = upstream === undefined ? null : upstreamTarget(upstream, url.pathname, url.search);
+  if (target === null) throw new AppError("not_found");
+  const headers = upstreamHeaders(request.headers, {
+    identity: await keys.signIdentity(principal, target.origin, Date.now()),
+    requestId: served.requestId,
+    clientAddress: served.clientAddress,
+    host: url.host,
+    protocol: url.protocol.slice(0, -1),
+  });
+  const init = { method: request.method, headers, body: request.body, redirect: "manual" } as const;
+  const response = await fetchInTime(target, init, upstreamTimeoutMs);
+  const { status, statusText, body } = response;
+  return new Response(body, { status, statusText, headers: downstreamHeaders(response.headers) });
+}
+
+/** Bounds the time until the response's headers; a body may stream for as long as it likes. */
+async function fetchInTime(target: URL, init: RequestInit, timeoutMs: number): Promise<Response> {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), timeoutMs);
+  try {
+    return await fetch(target, { ...init, signal: controller.signal });
+  } catch (cause) {
+    throw new AppError(controller.signal.aborted ? "upstream_timeout" : "upstream_unreachable", { cause });
+  } finally {
+    clearTimeout(timer);
+  }
+}
