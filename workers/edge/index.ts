@@ -1,7 +1,39 @@
-import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
-export class ConfigReader extends WorkerEntrypoint {}
-export class LoginLookup extends WorkerEntrypoint {}
-export class LoginDirectory extends WorkerEntrypoint {}
-export class Gate extends DurableObject {}
-export class SignInGuard extends DurableObject {}
-export default { fetch: () => new Response("ok") };
+import { problemResponse } from "../../schema/problem.ts";
+import { logFailure } from "../serve/log-failure.ts";
+import { route } from "./app.ts";
+import { edgeOf } from "./settings.ts";
+import { finish } from "./stages/finish.ts";
+import type { Passage } from "./stages/passage.ts";
+import { readFacts } from "./stages/request-facts.ts";
+
+/** The edge: the only public Worker. */
+export default {
+  async fetch(request, env, ctx): Promise<Response> {
+    const edge = edgeOf(env);
+    const passage: Passage = {
+      request,
+      facts: readFacts(request, edge.local),
+      edge,
+      directory: env.DIRECTORY,
+      waitUntil: (promise) => ctx.waitUntil(promise),
+      operation: "none",
+      region: null,
+      limits: [],
+      corsOrigins: [],
+      proxied: false,
+    };
+    return finish(await answer(passage, env.OPERATOR as unknown as Fetcher), passage);
+  },
+} satisfies ExportedHandler<EdgeEnv>;
+
+async function answer(passage: Passage, global: Fetcher): Promise<Response> {
+  const { requestId, url } = passage.facts;
+  try {
+    return await route(passage, global);
+  } catch (error) {
+    passage.proxied = false;
+    const response = problemResponse(error, { requestId, path: url.pathname });
+    if (response.status >= 500) logFailure(error, { worker: "edge", requestId, operation: passage.operation });
+    return response;
+  }
+}

@@ -1,0 +1,78 @@
+import { z } from "zod";
+import type { GateObject } from "../../durable-objects/gate/gate.ts";
+import { GateClient } from "../../durable-objects/gate/gate-client.ts";
+import { objectIn } from "../../durable-objects/jurisdiction.ts";
+import { regionNames, type Region } from "../../schema/regions.ts";
+import { ConfigCache } from "../config-cache.ts";
+import { ApiKeyVerifier } from "./stages/verify-api-key.ts";
+import { RegionKeys } from "./stages/region-keys.ts";
+import { AccessVerifier } from "./stages/verify-access.ts";
+import { SessionTokenVerifier } from "./stages/verify-session-token.ts";
+
+/** What one isolate of the edge holds: its settings, and everything that outlives a request. */
+export interface Edge {
+  readonly local: boolean;
+  readonly directoryKey: string;
+  /** Believed only where `local`. */
+  readonly operatorToken: string;
+  readonly access: AccessVerifier;
+  readonly config: ConfigCache;
+  readonly gates: GateClient;
+  readonly regionKeys: RegionKeys;
+  readonly sessionTokens: SessionTokenVerifier;
+  readonly apiKeys: ApiKeyVerifier;
+  readonly workers: Readonly<Record<Region, Fetcher>>;
+}
+
+const checksumKeysSchema = z.record(z.enum(regionNames), z.string().min(32));
+
+const envSchema = z.object({
+  DOMICILE_ENV: z.enum(["production", "local"]),
+  ISSUER: z.url(),
+  DIRECTORY_KEY: z.string().min(32),
+  API_KEY_CHECKSUM_KEYS: z.string(),
+  OPERATOR_TOKEN: z.string().min(32),
+  ACCESS_TEAM_DOMAIN: z.url(),
+  ACCESS_AUDIENCE: z.string().min(1),
+  CONFIG_REFRESH_SECONDS: z.coerce.number().positive(),
+  CONFIG_MAX_AGE_SECONDS: z.coerce.number().positive().max(300),
+});
+
+const known = new WeakMap<EdgeEnv, Edge>();
+
+/** The edge of an environment; throws on the first use of one that is not whole. */
+export function edgeOf(env: EdgeEnv): Edge {
+  const found = known.get(env);
+  if (found !== undefined) return found;
+  const edge = makeEdge(env);
+  known.set(env, edge);
+  return edge;
+}
+
+function makeEdge(env: EdgeEnv): Edge {
+  const settings = envSchema.parse(env, { reportInput: false });
+  const now = (): number => Date.now();
+  const gates: Record<Region, unknown> = { us: env.GATE_US, eu: env.GATE_EU };
+  const workers = { us: env.REGION_US, eu: env.REGION_EU } as unknown as Record<Region, Fetcher>;
+  const regionKeys = new RegionKeys(workers, now);
+  return {
+    local: settings.DOMICILE_ENV === "local",
+    directoryKey: settings.DIRECTORY_KEY,
+    operatorToken: settings.OPERATOR_TOKEN,
+    access: new AccessVerifier(settings.ACCESS_TEAM_DOMAIN, settings.ACCESS_AUDIENCE),
+    config: new ConfigCache(env.CONFIG, {
+      refreshMs: settings.CONFIG_REFRESH_SECONDS * 1000,
+      maximumMs: settings.CONFIG_MAX_AGE_SECONDS * 1000,
+      now,
+    }),
+    gates: new GateClient({
+      now,
+      stubFor: (region, principalId) =>
+        objectIn(gates[region] as DurableObjectNamespace<GateObject>, region, principalId, settings.DOMICILE_ENV),
+    }),
+    regionKeys,
+    sessionTokens: new SessionTokenVerifier(regionKeys, settings.ISSUER, now),
+    apiKeys: new ApiKeyVerifier(checksumKeysSchema.parse(JSON.parse(settings.API_KEY_CHECKSUM_KEYS))),
+    workers,
+  };
+}

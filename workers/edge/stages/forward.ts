@@ -1,0 +1,39 @@
+import { formatActor, forwardedHeader, type Actor } from "../../../schema/forwarded.ts";
+import type { Passage } from "./passage.ts";
+
+/** What a forwarded request differs in from the one that came. */
+export interface Forwarding {
+  readonly actor: Actor | null;
+  readonly customerId?: string;
+  /** The URL to ask instead: another query. */
+  readonly url?: URL;
+  /** The body, where the edge has read it. */
+  readonly body?: Uint8Array;
+}
+
+/** Headers that end at the edge: the credential is proven here, and nobody further on needs it. */
+const withheld = new Set(["authorization", "cf-access-jwt-assertion"]);
+
+/**
+ * Hands a request to a Worker over its private binding, streaming. Nothing that a client sends under `Domicile-` gets through; what
+ * goes under it is said here.
+ */
+export function forward(worker: Fetcher, passage: Passage, { actor, customerId, url, body }: Forwarding): Promise<Response> {
+  const { request, facts } = passage;
+  const headers = new Headers();
+  for (const [name, value] of request.headers) {
+    if (!name.startsWith("domicile-") && !withheld.has(name)) headers.append(name, value);
+  }
+  headers.set(forwardedHeader.requestId, facts.requestId);
+  headers.set(forwardedHeader.clientAddress, facts.clientAddress);
+  headers.set("traceparent", facts.traceparent);
+  if (facts.country !== null) headers.set(forwardedHeader.country, facts.country);
+  if (actor !== null) headers.set(forwardedHeader.actor, formatActor(actor));
+  if (customerId !== undefined) headers.set(forwardedHeader.customer, customerId);
+  return worker.fetch(url ?? request.url, {
+    method: request.method,
+    headers,
+    body: body ?? request.body,
+    redirect: "manual",
+  });
+}

@@ -1,0 +1,23 @@
+import type { LimitState } from "../../../schema/admission.ts";
+import type { LoginLookupApi } from "../../../schema/config.ts";
+import type { Region } from "../../../schema/regions.ts";
+import type { Edge } from "../settings.ts";
+import type { RequestFacts } from "./request-facts.ts";
+
+/** A request on its way through the edge: what is fixed, and what its answer will have to say, filled in as it becomes known. */
+export interface Passage {
+  readonly request: Request;
+  readonly facts: RequestFacts;
+  readonly edge: Edge;
+  readonly directory: LoginLookupApi;
+  readonly waitUntil: (promise: Promise<unknown>) => void;
+  /** The operation's name, for the log. */
+  operation: string;
+  /** The home region, once a principal is known. */
+  region: Region | null;
+  limits: readonly LimitState[];
+  /** Origins that may read the answer. */
+  corsOrigins: readonly string[];
+  /** Whether the answer is the customer's own, whose headers are left alone where they can be. */
+  proxied: boolean;
+}

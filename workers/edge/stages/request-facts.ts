@@ -1,0 +1,43 @@
+import { newId } from "../../../schema/ids.ts";
+
+/** The immutable facts of a request, known before anything is decided. */
+export interface RequestFacts {
+  readonly requestId: string;
+  readonly url: URL;
+  /** ISO 3166-1 alpha-2, null when unknown (also for Tor, which Cloudflare calls T1, and for XX). */
+  readonly country: string | null;
+  /** Personal: for guess limiting and the upstream, never for a log. */
+  readonly clientAddress: string;
+  /** W3C Trace Context: the client's if it is well-formed, else a new one. */
+  readonly traceparent: string;
+}
+
+/** Reads the facts. `local`: `Domicile-Dev-Country` sets the country, which is "US" without it. */
+export function readFacts(request: Request, local: boolean): RequestFacts {
+  const requestId = newId("request");
+  return {
+    requestId,
+    url: new URL(request.url),
+    country: readCountry(request, local),
+    clientAddress: request.headers.get("cf-connecting-ip") ?? "127.0.0.1",
+    traceparent: readTraceparent(request.headers.get("traceparent")) ?? newTraceparent(),
+  };
+}
+
+function readCountry(request: Request, local: boolean): string | null {
+  const cf = request.cf as IncomingRequestCfProperties | undefined;
+  const country = local ? (request.headers.get("domicile-dev-country") ?? "US") : cf?.country;
+  return typeof country === "string" && /^[A-Z]{2}$/.test(country) && country !== "XX" ? country : null;
+}
+
+/** A version-00 traceparent with a trace and a parent that are not all zeros (https://www.w3.org/TR/trace-context/#traceparent-header). */
+function readTraceparent(header: string | null): string | null {
+  if (header === null || !/^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/.test(header)) return null;
+  return header;
+}
+
+function newTraceparent(): string {
+  const hex = crypto.randomUUID().replaceAll("-", "");
+  const parent = crypto.randomUUID().replaceAll("-", "").slice(16);
+  return `00-${hex}-${parent}-00`;
+}
