@@ -5,6 +5,13 @@ import type { RouteContract } from "../schema/http/route.ts";
 import { routes } from "../schema/http/routes.ts";
 import { problemSchema } from "../schema/problem.ts";
 
+const rateLimitHeaders = z.object({
+  "RateLimit-Policy": z.string().optional().meta({ example: '"sec";q=20;w=1, "min";q=100;w=60' }),
+  RateLimit: z.string().optional().meta({ example: '"sec";r=19;t=1, "min";r=99;t=1' }),
+  "Domicile-Region": z.string().optional(),
+  "Domicile-Request-Id": z.string(),
+});
+
 // `npm run openapi` writes docs/openapi.json from schema/http; with `-- --check` it only says whether the file is up to date.
 const file = new URL("../docs/openapi.json", import.meta.url);
 const text = `${JSON.stringify(document(), null, 2)}\n`;
@@ -83,13 +90,6 @@ function describeAccess({ access }: RouteContract): string {
         : `For users from the role \`${access.role}\` and for API keys with the scope \`${access.scope}\`.`;
   }
 }
-
-const rateLimitHeaders = z.object({
-  "RateLimit-Policy": z.string().optional().meta({ example: '"sec";q=20;w=1, "min";q=100;w=60' }),
-  RateLimit: z.string().optional().meta({ example: '"sec";r=19;t=1, "min";r=99;t=1' }),
-  "Domicile-Region": z.string().optional(),
-  "Domicile-Request-Id": z.string(),
-});
 
 function responses(route: RouteContract): ZodOpenApiResponsesObject {
   const limited = route.access.who === "session" || route.access.who === "principal";

@@ -13,7 +13,7 @@ export const regions = {
 } as const satisfies Record<string, RegionEntry>;
 
 interface RegionEntry {
-  readonly jurisdiction: DurableObjectJurisdiction;
+  readonly jurisdiction: "us" | "eu";
   readonly title: string;
   readonly serves: (place: Place) => boolean;
 }
