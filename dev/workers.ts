@@ -1,0 +1,121 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { convertV4MiniflareOptions, Miniflare, type V4MiniflareOptions, type WorkerdStructuredLog } from "miniflare";
+import { unstable_getMiniflareWorkerOptions } from "wrangler";
+import type { Region } from "../schema/regions.ts";
+import { bundle, root, workerConfigs, type WorkerName } from "./bundle.ts";
+import type { LocalPostgres } from "./postgres.ts";
+import type { LocalSecrets } from "./secrets.ts";
+
+/** What the Workers of one machine need. */
+export interface WorkersOptions {
+  readonly stateDir: string;
+  readonly port: number;
+  readonly postgres: LocalPostgres;
+  readonly secrets: LocalSecrets;
+  readonly log: (entry: WorkerdStructuredLog) => void;
+}
+
+/** The four Workers in one workerd. */
+export interface RunningWorkers {
+  stop(): Promise<void>;
+  /** kill -9 of the runtime. */
+  kill(): void;
+}
+
+/** Bundles and starts the Workers; the edge listens on `port` of loopback without a proxy in front. */
+export async function startWorkers(options: WorkersOptions): Promise<RunningWorkers> {
+  const names = Object.keys(workerConfigs) as WorkerName[];
+  const scripts = await Promise.all(names.map((name) => bundle(name, join(options.stateDir, "bundles"))));
+  const workers = names.map((name, at) => workerOptions(name, scripts[at] ?? "", options));
+  const before = new Set(runtimes());
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      workers,
+      resourcePersistencePath: join(options.stateDir, "cloudflare"),
+      handleStructuredLogs: options.log,
+      port: 0,
+      host: "127.0.0.1",
+    } as V4MiniflareOptions),
+  );
+  await miniflare.ready;
+  const own = runtimes().filter((pid) => !before.has(pid));
+  return {
+    stop: () => miniflare.dispose(),
+    kill: () => {
+      for (const pid of own) process.kill(pid, "SIGKILL");
+    },
+  };
+}
+
+function workerOptions(name: WorkerName, script: string, options: WorkersOptions) {
+  const databases = databaseUrls(name, options);
+  const declared = readBindings(name, databases);
+  return {
+    ...declared,
+    name,
+    modules: [{ type: "ESModule" as const, path: "index.js", contents: script }],
+    bindings: { ...(declared["bindings"] as Record<string, unknown>), ...variables(name, options) },
+    hyperdrives: databases,
+    ...(name === "domicile-edge" && { unsafeDirectSockets: [{ host: "127.0.0.1", port: options.port }] }),
+  };
+}
+
+/** A Worker's bindings as its configuration declares them. Wrangler wants connection strings in the environment, and to be quiet. */
+function readBindings(name: WorkerName, databases: Record<string, string>) {
+  process.env["WRANGLER_LOG"] = "error";
+  for (const [binding, url] of Object.entries(databases)) {
+    process.env[`CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_${binding}`] = url;
+  }
+  return unstable_getMiniflareWorkerOptions(join(root, workerConfigs[name])).workerOptions;
+}
+
+function databaseUrls(name: WorkerName, { postgres, secrets }: WorkersOptions): Record<string, string> {
+  if (name === "domicile-edge") return {};
+  const database = name === "domicile-global" ? "global" : regionOf(name);
+  const url = postgres.url(`${database}_app`, secrets.appPasswords[database], database);
+  return database === "global" ? { DB: url, DB_REPLICA: url } : { DB: url };
+}
+
+/** Variables and secrets of a Worker on one machine; everything else is as deployed. */
+function variables(name: WorkerName, { port, secrets }: WorkersOptions): Record<string, string> {
+  const local = {
+    DOMICILE_ENV: "local",
+    ISSUER: `http://localhost:${port}`,
+    CONFIG_REFRESH_SECONDS: "1",
+    CONFIG_MAX_AGE_SECONDS: "3",
+  };
+  if (name === "domicile-global") return { DOMICILE_ENV: "local" };
+  if (name === "domicile-edge") {
+    const checksumKeys = Object.fromEntries(Object.entries(secrets.regions).map(([region, { checksumKey }]) => [region, checksumKey]));
+    return {
+      ...local,
+      DIRECTORY_KEY: secrets.directoryKey,
+      OPERATOR_TOKEN: secrets.operatorToken,
+      API_KEY_CHECKSUM_KEYS: JSON.stringify(checksumKeys),
+    };
+  }
+  const { sessionKeys, checksumKey, dataKey } = secrets.regions[regionOf(name)];
+  return {
+    ...local,
+    DIRECTORY_KEY: secrets.directoryKey,
+    SESSION_KEYS: JSON.stringify(sessionKeys),
+    API_KEY_CHECKSUM_KEY: checksumKey,
+    DATA_KEY: dataKey,
+    UPSTREAM_TIMEOUT_MS: "2000",
+  };
+}
+
+function regionOf(name: WorkerName): Region {
+  return name.slice("domicile-".length) as Region;
+}
+
+/** The runtimes that this process has started: children named workerd. */
+function runtimes(): number[] {
+  if (process.platform === "win32") return [];
+  const rows = execFileSync("ps", ["-eo", "pid=,ppid=,comm="], { encoding: "utf8" }).trim().split("\n");
+  return rows.flatMap((row) => {
+    const [pid, parent, command = ""] = row.trim().split(/\s+/);
+    return Number(parent) === process.pid && command.includes("workerd") ? [Number(pid)] : [];
+  });
+}
