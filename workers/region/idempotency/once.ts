@@ -1,8 +1,9 @@
 import { base64url } from "jose";
 import { AppError } from "../../../schema/errors.ts";
 import { keyedHash } from "../../../schema/login-hash.ts";
+import { logFailure } from "../../serve/log-failure.ts";
 import type { Around } from "../../serve/serve.ts";
-import type { Reply } from "../../serve/served.ts";
+import type { Reply, Served } from "../../serve/served.ts";
 import { invalid } from "../../serve/validate.ts";
 import { asCustomer } from "../database.ts";
 import { settingsOf } from "../settings.ts";
@@ -14,7 +15,8 @@ const purpose = "idempotency-answer";
 /**
  * Lets a request with an `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header) happen once in 24 h, per customer and route:
  * the same body gets the first answer again, another body 422, one that comes while the first runs 409. A first answer that is
- * an error is not kept. Answers are sealed at rest: one may show a new API key.
+ * an error is not kept. Another principal that repeats it is answered as for another body: an answer may show an API key with more
+ * scopes than its own. Answers are sealed at rest: one may show a new API key.
  */
 export const once: Around<RegionEnv> = async (contract, served, env, run) => {
   const { actor, idempotencyKey } = served;
@@ -23,7 +25,7 @@ export const once: Around<RegionEnv> = async (contract, served, env, run) => {
   const { dataKey } = settingsOf(env);
   const key: ClaimKey = { customerId: actor.customer_id, route: contract.operationId, key: idempotencyKey };
   const context = JSON.stringify([key.customerId, key.route, key.key]);
-  const bodyHash = await keyedHash("idempotency-body", `${served.path}\n${base64url.encode(served.bodyBytes)}`, dataKey);
+  const bodyHash = await keyedHash("idempotency-body", `${actor.id}\n${served.path}\n${base64url.encode(served.bodyBytes)}`, dataKey);
   const claimed = await asCustomer(env, key.customerId, served.waitUntil, (tx) => claim(tx, key, bodyHash));
   if (claimed.kind === "lost") {
     if (claimed.bodyHash !== bodyHash) throw new AppError("idempotency_mismatch");
@@ -31,13 +33,22 @@ export const once: Around<RegionEnv> = async (contract, served, env, run) => {
     const first = JSON.parse(await open(claimed.answer, base64url.decode(dataKey), purpose, context)) as Reply;
     return { ...first, headers: { ...first.headers, "idempotent-replayed": "true" } };
   }
-  try {
-    const reply = await run();
+  const reply = await run().catch(async (error: unknown) => {
+    await attempt(served, () => asCustomer(env, key.customerId, served.waitUntil, (tx) => giveBack(tx, key, claimed.claimedAt)));
+    throw error;
+  });
+  await attempt(served, async () => {
     const answer = await seal(JSON.stringify(reply), base64url.decode(dataKey), purpose, context);
     await asCustomer(env, key.customerId, served.waitUntil, (tx) => settle(tx, key, claimed.claimedAt, answer));
-    return reply;
-  } catch (error) {
-    await asCustomer(env, key.customerId, served.waitUntil, (tx) => giveBack(tx, key, claimed.claimedAt));
-    throw error;
-  }
+  });
+  return reply;
 };
+
+/** What has happened is answered as it happened, even when that cannot be written down; the claim is then abandoned in a minute. */
+async function attempt(served: Served, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    logFailure(error, { worker: "region", requestId: served.requestId, operation: "idempotency" });
+  }
+}

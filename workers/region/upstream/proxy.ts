@@ -27,21 +27,33 @@ export async function proxy(request: Request, principal: Principal, served: Serv
     host: url.host,
     protocol: url.protocol.slice(0, -1),
   });
-  const init = { method: request.method, headers, body: request.body, redirect: "manual" } as const;
-  const response = await fetchInTime(target, init, upstreamTimeoutMs);
+  // "no-store": the network's cache is nobody's region, and its key has no credential in it, because that is taken off above.
+  const init = { method: request.method, headers, redirect: "manual", cache: "no-store" } as const;
+  const response = await fetchInTime(target, init, request.body, upstreamTimeoutMs);
   const { status, statusText, body } = response;
   return new Response(body, { status, statusText, headers: downstreamHeaders(response.headers) });
 }
 
-/** Bounds the time until the response's headers; a body may stream for as long as it likes. */
-async function fetchInTime(target: URL, init: RequestInit, timeoutMs: number): Promise<Response> {
+/** Bounds the time until the response's headers, from the last of the request's body. Bodies may stream for as long as they like. */
+async function fetchInTime(target: URL, init: RequestInit, body: Request["body"], timeoutMs: number): Promise<Response> {
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), timeoutMs);
+  const abort = (): void => controller.abort();
+  let timer = setTimeout(abort, timeoutMs);
+  let waiting = true;
+  const moving = new TransformStream<Uint8Array, Uint8Array>({
+    transform: (chunk, stream) => {
+      clearTimeout(timer);
+      if (waiting) timer = setTimeout(abort, timeoutMs);
+      stream.enqueue(chunk);
+    },
+  });
   try {
-    return await fetch(target, { ...init, signal: controller.signal });
+    const sent = body === null ? null : body.pipeThrough(moving);
+    return await fetch(target, { ...init, body: sent, signal: controller.signal });
   } catch (cause) {
     throw new AppError(controller.signal.aborted ? "upstream_timeout" : "upstream_unreachable", { cause });
   } finally {
+    waiting = false;
     clearTimeout(timer);
   }
 }

@@ -4,6 +4,7 @@ import type { newUserSchema } from "../../../schema/http/users.ts";
 import { newId } from "../../../schema/ids.ts";
 import { loginHash, normalizeEmail } from "../../../schema/login-hash.ts";
 import { users } from "../../../schema/tables/region/users.ts";
+import { isDatabaseAway } from "../../serve/database.ts";
 import { invalid } from "../../serve/validate.ts";
 import type { Reply, Served } from "../../serve/served.ts";
 import { asCustomer } from "../database.ts";
@@ -37,7 +38,8 @@ export async function createUserHere(
   const reserved = await env.DIRECTORY.reserve(hash, { customer_id: customerId, region, user_id: id });
   if (reserved === "taken") throw new AppError("conflict", { detail: "The e-mail address is in use." });
   const row = await insert(env, served, { id, customerId, passwordHash, body }).catch(async (error: unknown) => {
-    await env.DIRECTORY.release(id);
+    // A commit whose answer was lost may have happened: then the reservation stays, and lapses if it did not.
+    if (!isDatabaseAway(error)) await env.DIRECTORY.release(id);
     throw error;
   });
   await env.DIRECTORY.confirm(hash, id);

@@ -6,6 +6,7 @@ import { invalid } from "../../../serve/validate.ts";
 import { mayGiveScopes } from "../../api-keys/grant.ts";
 import { insertApiKey } from "../../api-keys/insert.ts";
 import { asCustomer } from "../../database.ts";
+import { lockStanding } from "../../principals/lock-standing.ts";
 import { settingsOf } from "../../settings.ts";
 
 /** Makes an API key. Its tier must be one that the customer may give; by default it has the customer's. */
@@ -28,6 +29,9 @@ export const handleCreateApiKey: Handler<typeof createApiKey, RegionEnv> = async
     createdBy: principal.id,
     expiresAt,
   };
-  const key = await asCustomer(env, principal.customer_id, served.waitUntil, (tx) => insertApiKey(tx, wanted, settings));
+  const key = await asCustomer(env, principal.customer_id, served.waitUntil, async (tx) => {
+    await lockStanding(tx, principal, settings.region);
+    return insertApiKey(tx, wanted, settings);
+  });
   return { status: 201, body: key };
 };

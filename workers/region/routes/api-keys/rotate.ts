@@ -7,6 +7,7 @@ import { principalOf } from "../../../serve/served.ts";
 import { mayGiveScopes } from "../../api-keys/grant.ts";
 import { insertApiKey } from "../../api-keys/insert.ts";
 import { asCustomer } from "../../database.ts";
+import { lockStanding } from "../../principals/lock-standing.ts";
 import { tellGatesOfKeys } from "../../principals/tell-gate.ts";
 import { settingsOf } from "../../settings.ts";
 
@@ -17,6 +18,7 @@ export const handleRotateApiKey: Handler<typeof rotateApiKey, RegionEnv> = async
   const principal = principalOf(served);
   const { customer_id: customerId } = principal;
   const { old, successor } = await asCustomer(env, customerId, served.waitUntil, async (tx) => {
+    await lockStanding(tx, principal, settingsOf(env).region);
     const own = and(eq(apiKeys.customerId, customerId), eq(apiKeys.id, params.id));
     const [before] = await tx.select().from(apiKeys).where(own).for("update");
     if (before === undefined) throw new AppError("not_found");

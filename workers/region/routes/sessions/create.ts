@@ -16,6 +16,7 @@ import { payForGuess } from "./guard.ts";
 import { presentSession } from "./present.ts";
 
 type User = typeof users.$inferSelect;
+type Session = Pick<typeof sessions.$inferSelect, "id" | "createdAt" | "expiresAt">;
 
 /**
  * Signs a user in. An unknown address, a wrong password and a disabled user are one answer after the same work: both guards, one
@@ -25,11 +26,11 @@ export const handleCreateSession: Handler<typeof createSession, RegionEnv> = asy
   const { region, config, keys } = settingsOf(env);
   if ((await config.regionStatus(region, served.waitUntil)) !== "active") throw new AppError("region_draining");
   const guess = await payForGuess(body.email, served.clientAddress, env);
-  const user = await findUser(body.email, served, env);
-  const { ok, outdated } = await verifyPassword(body.password, user?.passwordHash ?? null);
-  if (!ok || user === null || user.status !== "active") throw new AppError("invalid_credentials");
-  const rehashed = outdated ? await hashPassword(body.password) : null;
-  const session = await openSession(user, rehashed, served, env);
+  const { user, session } = await enter(body, served, env).catch(async (error: unknown) => {
+    // Only a guess that was wrong is paid for, not a database that was away.
+    if (!(error instanceof AppError && error.code === "invalid_credentials")) await guess.refund();
+    throw error;
+  });
   await guess.refund();
   const iat = Math.floor(session.createdAt.getTime() / 1000);
   const claims = { sub: user.id, sid: session.id, cid: user.customerId, ctr: served.country, iat };
@@ -40,6 +41,27 @@ export const handleCreateSession: Handler<typeof createSession, RegionEnv> = asy
     headers: sessionCookie(token, sessionSeconds),
   };
 };
+
+/** Compares the password and opens a session; again, if the password was changed in between. */
+async function enter(
+  body: { readonly email: string; readonly password: string },
+  served: Served,
+  env: RegionEnv,
+): Promise<{ user: User; session: Session }> {
+  for (let attempt = 0; attempt < 3; attempt++) {
+    // oxlint-disable no-await-in-loop -- a second round depends on the first
+    const user = await findUser(body.email, served, env);
+    const { ok, outdated } = await verifyPassword(body.password, user?.passwordHash ?? null);
+    if (!ok || user === null || user.status !== "active") throw new AppError("invalid_credentials");
+    const customer = await settingsOf(env).config.customer(user.customerId, served.waitUntil);
+    if (customer?.status !== "active") throw new AppError("customer_suspended");
+    const rehashed = outdated ? await hashPassword(body.password) : null;
+    const session = await openSession(user, rehashed, served, env);
+    if (session !== null) return { user, session };
+    // oxlint-enable no-await-in-loop
+  }
+  throw new AppError("unavailable", { retryAfter: 1 });
+}
 
 /** The user by address, of the customer that the directory named; of nobody when it named none. */
 async function findUser(email: string, served: Served, env: RegionEnv): Promise<User | null> {
@@ -53,7 +75,8 @@ async function findUser(email: string, served: Served, env: RegionEnv): Promise<
   return rows[0] ?? null;
 }
 
-async function openSession(user: User, rehashed: string | null, served: Served, env: RegionEnv) {
+/** Null if the password is another since it was compared. */
+async function openSession(user: User, rehashed: string | null, served: Served, env: RegionEnv): Promise<Session | null> {
   // Whole seconds, as the token has them.
   const now = new Date(Math.floor(Date.now() / 1000) * 1000);
   const session = {
@@ -65,13 +88,19 @@ async function openSession(user: User, rehashed: string | null, served: Served, 
     expiresAt: new Date(now.getTime() + sessionSeconds * 1000),
     endsAt: new Date(now.getTime() + sessionMaximumSeconds * 1000),
   };
-  await asCustomer(env, user.customerId, served.waitUntil, async (tx) => {
+  return asCustomer(env, user.customerId, served.waitUntil, async (tx) => {
     const own = and(eq(users.customerId, user.customerId), eq(users.id, user.id));
     // A user disabled since the password was looked at must not get in: the row is locked and looked at again.
-    const [current] = await tx.select({ status: users.status }).from(users).where(own).for("share");
+    // Locked for an update if there will be one: two that share it and then both write would deadlock.
+    const [current] = await tx
+      .select({ status: users.status, passwordHash: users.passwordHash })
+      .from(users)
+      .where(own)
+      .for(rehashed === null ? "share" : "update");
     if (current?.status !== "active") throw new AppError("invalid_credentials");
+    if (current.passwordHash !== user.passwordHash) return null;
     if (rehashed !== null) await tx.update(users).set({ passwordHash: rehashed }).where(own);
     await tx.insert(sessions).values(session);
+    return session;
   });
-  return session;
 }

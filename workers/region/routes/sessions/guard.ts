@@ -11,7 +11,7 @@ interface Guard {
   readonly object: DurableObjectStub<SignInGuardObject>;
 }
 
-/** A guess that was paid for: give it back when it was right. */
+/** A guess that was paid for: give it back when it was right. A refund that is lost costs a guess, never the sign-in. */
 export interface PaidGuess {
   refund(): Promise<void>;
 }
@@ -22,15 +22,19 @@ export interface PaidGuess {
  */
 export async function payForGuess(email: string, address: string, env: RegionEnv): Promise<PaidGuess> {
   const guards = await Promise.all([
-    guard("account", normalizeEmail(email), accountPolicy, env),
     guard("address", address, addressPolicy, env),
+    guard("account", normalizeEmail(email), accountPolicy, env),
   ]);
-  const verdicts = await Promise.all(guards.map(({ object, policy }) => object.take(policy)));
-  const waits = verdicts.flatMap((verdict) => (verdict.kind === "limited" ? [verdict.retryAfterSeconds] : []));
-  if (waits.length > 0) throw new AppError("sign_in_limited", { retryAfter: Math.max(...waits) });
+  for (const { object, policy } of guards) {
+    // oxlint-disable-next-line no-await-in-loop -- an address that is limited must not go on using up other people's guesses
+    const verdict = await object.take(policy);
+    if (verdict.kind === "limited") throw new AppError("sign_in_limited", { retryAfter: verdict.retryAfterSeconds });
+  }
   return {
     refund: async () => {
-      await Promise.all(guards.map(({ object, policy }) => object.refund(policy)));
+      const refunds = await Promise.allSettled(guards.map(({ object, policy }) => object.refund(policy)));
+      const lost = refunds.filter((refund) => refund.status === "rejected").length;
+      if (lost > 0) console.warn(JSON.stringify({ level: "warn", event: "sign_in.refund_lost", lost }));
     },
   };
 }

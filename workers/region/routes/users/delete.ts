@@ -5,6 +5,8 @@ import { users } from "../../../../schema/tables/region/users.ts";
 import type { Handler } from "../../../serve/serve.ts";
 import { principalOf } from "../../../serve/served.ts";
 import { asCustomer } from "../../database.ts";
+import { lockStandingAnd } from "../../principals/lock-standing.ts";
+import { settingsOf } from "../../settings.ts";
 import { endEverything, tellOfEnd } from "../../users/end-everything.ts";
 import { keepsAnOwner, mayManage } from "../../users/role-rules.ts";
 
@@ -17,8 +19,8 @@ export const handleDeleteUser: Handler<typeof deleteUser, RegionEnv> = async ({ 
   const { customer_id: customerId } = actor;
   const { row, ended } = await asCustomer(env, customerId, served.waitUntil, async (tx) => {
     const own = and(eq(users.customerId, customerId), eq(users.id, params.id));
-    const [before] = await tx.select().from(users).where(own).for("update");
-    if (before === undefined) throw new AppError("not_found");
+    const before = await lockStandingAnd(tx, actor, settingsOf(env).region, params.id);
+    if (before === null) throw new AppError("not_found");
     mayManage(actor, before.role);
     keepsAnOwner(actor, params.id);
     const now = new Date();

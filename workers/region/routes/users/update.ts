@@ -6,6 +6,7 @@ import { defined } from "../../../serve/defined.ts";
 import type { Handler } from "../../../serve/serve.ts";
 import { principalOf } from "../../../serve/served.ts";
 import { asCustomer } from "../../database.ts";
+import { lockStandingAnd } from "../../principals/lock-standing.ts";
 import { tellGate } from "../../principals/tell-gate.ts";
 import { settingsOf } from "../../settings.ts";
 import { endEverything, tellOfEnd } from "../../users/end-everything.ts";
@@ -18,8 +19,8 @@ export const handleUpdateUser: Handler<typeof updateUser, RegionEnv> = async ({ 
   const { customer_id: customerId } = actor;
   const { row, ended } = await asCustomer(env, customerId, served.waitUntil, async (tx) => {
     const own = and(eq(users.customerId, customerId), eq(users.id, params.id), isNull(users.deletedAt));
-    const [before] = await tx.select().from(users).where(own).for("update");
-    if (before === undefined) throw new AppError("not_found");
+    const before = await lockStandingAnd(tx, actor, settingsOf(env).region, params.id);
+    if (before === null || before.deletedAt !== null) throw new AppError("not_found");
     mayManage(actor, before.role);
     if (body.role !== undefined) mayGrant(actor, body.role);
     if (body.status === "disabled" || (body.role !== undefined && body.role !== before.role)) keepsAnOwner(actor, params.id);
