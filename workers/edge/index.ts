@@ -1,3 +1,4 @@
+import { AppError } from "../../schema/errors.ts";
 import { problemResponse } from "../../schema/problem.ts";
 import { logFailure } from "../serve/log-failure.ts";
 import { route } from "./app.ts";
@@ -33,7 +34,12 @@ async function answer(passage: Passage, global: Fetcher): Promise<Response> {
   } catch (error) {
     passage.proxied = false;
     const response = problemResponse(error, { requestId, path: url.pathname });
-    if (response.status >= 500) logFailure(error, { worker: "edge", requestId, operation: passage.operation });
+    if (response.status >= 500 && !isByDesign(error)) logFailure(error, { worker: "edge", requestId, operation: passage.operation });
     return response;
   }
+}
+
+/** A closed or draining region refuses because an operator said so. */
+function isByDesign(error: unknown): boolean {
+  return error instanceof AppError && (error.code === "region_closed" || error.code === "region_draining");
 }

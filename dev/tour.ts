@@ -1,0 +1,118 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { ask, expectStatus, type Answer } from "./api.ts";
+import type { Demo } from "./demo.ts";
+import { stateFolder } from "./state.ts";
+
+type Say = (line: string) => void;
+
+interface SignedIn {
+  readonly token: string;
+  readonly session: { readonly region: string; readonly expires_at: string };
+  readonly user: { readonly name: string };
+}
+
+/** Walks through the platform's main job against a running one, and says what happens. Throws at the first step that goes wrong. */
+export async function tour(demo: Demo, say: Say): Promise<void> {
+  say("A short tour of the main job:");
+  const ada = await signIn(demo, "ada@acme.example", say);
+  const emil = await signIn(demo, "emil@acme.example", say);
+  await servedFromHome(demo, emil, say);
+  await limitedExactly(demo, say);
+  await byApiKey(demo, say);
+  await toTheOrigin(demo, emil, say);
+  await closedAndReopened(demo, ada, emil, say);
+  await signedOutAtOnce(demo, ada, say);
+  await expectStatus(204, demo.base_url, "/v1/sessions/current", { method: "DELETE", token: emil });
+}
+
+async function signIn(demo: Demo, email: string, say: Say): Promise<string> {
+  const body = { email, password: demo.password };
+  const answer = await expectStatus<SignedIn>(201, demo.base_url, "/v1/sessions", { method: "POST", body });
+  const { session, user, token } = answer.body;
+  say(`✓ ${user.name} signs in as ${email}; home region: ${session.region}`);
+  return token;
+}
+
+async function servedFromHome(demo: Demo, token: string, say: Say): Promise<void> {
+  for (const country of ["DE", "US"]) {
+    // oxlint-disable-next-line no-await-in-loop -- in the order they are told
+    const answer = await expectStatus(200, demo.base_url, "/v1/me", { token, headers: { "domicile-dev-country": country } });
+    say(`✓ Emil asks GET /v1/me from ${country}: served from ${header(answer, "domicile-region")}; ${header(answer, "ratelimit")}`);
+  }
+}
+
+async function limitedExactly(demo: Demo, say: Say): Promise<void> {
+  const answers = await Promise.all(
+    Array.from({ length: 40 }, () => ask<{ tier: string }>(demo.base_url, "/v1/limits", { token: demo.api_keys.basic })),
+  );
+  const admitted = answers.filter((answer) => answer.status === 200).length;
+  const refused = answers.find((answer) => answer.status === 429);
+  if (refused === undefined || admitted > 40) throw new Error(`40 requests at once: ${admitted} admitted, none refused`);
+  say(`✓ 40 requests at once with a basic API key: ${admitted} admitted, ${40 - admitted} refused with 429`);
+  const wait = Number(header(refused, "retry-after"));
+  await new Promise((waited) => setTimeout(waited, wait * 1000));
+  await expectStatus(200, demo.base_url, "/v1/limits", { token: demo.api_keys.basic });
+  say(`✓ after the ${wait} s that Retry-After named, the next is admitted`);
+}
+
+async function byApiKey(demo: Demo, say: Say): Promise<void> {
+  const answer = await expectStatus<{ tier: string; principal: { type: string } }>(200, demo.base_url, "/v1/me", { token: demo.api_keys.ci });
+  say(`✓ an API key of the tier ${answer.body.tier} is recognised as ${answer.body.principal.type}; no limit headers: ${header(answer, "ratelimit")}`);
+}
+
+async function toTheOrigin(demo: Demo, token: string, say: Say): Promise<void> {
+  const answer = await expectStatus<{ origin: string; identity: { sub: string; region: string } }>(200, demo.base_url, "/orders/42", { token });
+  const { origin, identity } = answer.body;
+  say(`✓ Emil asks GET /orders/42: answered by the ${origin} sample origin, which verified the identity of ${identity.sub}`);
+}
+
+async function closedAndReopened(demo: Demo, ada: string, emil: string, say: Say): Promise<void> {
+  const set = (status: string) =>
+    expectStatus(200, demo.base_url, "/operator/v1/regions/eu", { method: "PATCH", token: demo.operator_token, body: { status } });
+  await set("closed");
+  try {
+    const refused = await eventually(503, () => ask(demo.base_url, "/v1/me", { token: emil }));
+    await expectStatus(200, demo.base_url, "/v1/me", { token: ada });
+    say(`✓ the operator closes eu: Emil gets 503 (Retry-After ${header(refused, "retry-after")}), Ada is served`);
+  } finally {
+    await set("active");
+  }
+  await eventually(200, () => ask(demo.base_url, "/v1/me", { token: emil }));
+  say("✓ the operator opens eu again: Emil is served, without a restart");
+}
+
+async function signedOutAtOnce(demo: Demo, token: string, say: Say): Promise<void> {
+  await expectStatus(204, demo.base_url, "/v1/sessions/current", { method: "DELETE", token });
+  await expectStatus(401, demo.base_url, "/v1/me", { token });
+  say("✓ Ada signs out; the very next request with her token is refused with 401");
+}
+
+/** Configuration is seen everywhere within five seconds. */
+async function eventually(status: number, attempt: () => Promise<Answer>): Promise<Answer> {
+  const deadline = Date.now() + 5000;
+  for (;;) {
+    // oxlint-disable-next-line no-await-in-loop -- polling
+    const answer = await attempt();
+    if (answer.status === status) return answer;
+    if (Date.now() > deadline) throw new Error(`still ${answer.status} after 5 s, not ${status}`);
+    // oxlint-disable-next-line no-await-in-loop -- polling
+    await new Promise((waited) => setTimeout(waited, 250));
+  }
+}
+
+function header(answer: Answer, name: string): string {
+  return answer.headers.get(name) ?? "none";
+}
+
+// `npm run tour`: against the platform that runs.
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  const demo = JSON.parse(readFileSync(join(stateFolder(), "demo.json"), "utf8")) as Demo;
+  try {
+    await tour(demo, (line) => console.log(line));
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
+}
