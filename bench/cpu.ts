@@ -8,7 +8,7 @@ export function cpuSeconds(roots: readonly number[]): number {
     .filter((entry) => /^\d+$/.test(entry))
     .flatMap((entry) => readStat(Number(entry)));
   const counted = new Set(roots);
-  for (let before = -1; before !== counted.size; ) {
+  for (let before = -1; before !== counted.size;) {
     before = counted.size;
     for (const { pid, parent } of processes) if (counted.has(parent)) counted.add(pid);
   }
@@ -22,7 +22,8 @@ function readStat(pid: number): { pid: number; parent: number; ticks: number }[]
     return [{ pid, parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) }];
   } catch (error) {
     // The process ended between the listing and the reading.
-    if ((error as NodeJS.ErrnoException).code === "ENOENT" || (error as NodeJS.ErrnoException).code === "ESRCH") return [];
+    if ((error as NodeJS.ErrnoException).code === "ENOENT" || (error as NodeJS.ErrnoException).code === "ESRCH")
+      return [];
     throw error;
   }
 }

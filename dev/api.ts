@@ -14,7 +14,11 @@ export interface Ask {
 }
 
 /** Asks the platform at `baseUrl`; a body that is not JSON reads as `{}`. */
-export async function ask<T = Record<string, unknown>>(baseUrl: string, path: string, request: Ask = {}): Promise<Answer<T>> {
+export async function ask<T = Record<string, unknown>>(
+  baseUrl: string,
+  path: string,
+  request: Ask = {},
+): Promise<Answer<T>> {
   const { method = "GET", token, body, headers = {} } = request;
   const response = await fetch(baseUrl + path, {
     method,
@@ -40,5 +44,7 @@ export async function expectStatus<T = Record<string, unknown>>(
 ): Promise<Answer<T>> {
   const answer = await ask<T>(baseUrl, path, request);
   if (answer.status === status) return answer;
-  throw new Error(`${request.method ?? "GET"} ${path} answered ${answer.status}, not ${status}: ${JSON.stringify(answer.body)}`);
+  throw new Error(
+    `${request.method ?? "GET"} ${path} answered ${answer.status}, not ${status}: ${JSON.stringify(answer.body)}`,
+  );
 }

@@ -6,7 +6,12 @@ export interface Demo {
   readonly base_url: string;
   readonly operator_token: string;
   readonly password: string;
-  readonly users: readonly { readonly email: string; readonly customer: string; readonly region: Region; readonly role: Role }[];
+  readonly users: readonly {
+    readonly email: string;
+    readonly customer: string;
+    readonly region: Region;
+    readonly role: Role;
+  }[];
   readonly api_keys: Readonly<Record<"basic" | "enterprise" | "ci", string>>;
 }
 

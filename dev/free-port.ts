@@ -16,7 +16,9 @@ export function freePort(): Promise<number> {
 export function isBusy(port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once("error", (error: NodeJS.ErrnoException) => (error.code === "EADDRINUSE" ? resolve(true) : reject(error)));
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      error.code === "EADDRINUSE" ? resolve(true) : reject(error),
+    );
     server.listen(port, "127.0.0.1", () => server.close(() => resolve(false)));
   });
 }

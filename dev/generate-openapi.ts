@@ -39,8 +39,17 @@ function document() {
     components: {
       securitySchemes: {
         bearer: { type: "http", scheme: "bearer", description: "A session token (JWT) or an API key (`dmc_…`)." },
-        cookie: { type: "apiKey", in: "cookie", name: "__Host-session", description: "A session token. Unsafe methods need a same-origin `Origin`." },
-        operator: { type: "http", scheme: "bearer", description: "Locally a secret; in production Cloudflare Access stands in front." },
+        cookie: {
+          type: "apiKey",
+          in: "cookie",
+          name: "__Host-session",
+          description: "A session token. Unsafe methods need a same-origin `Origin`.",
+        },
+        operator: {
+          type: "http",
+          scheme: "bearer",
+          description: "Locally a secret; in production Cloudflare Access stands in front.",
+        },
       },
     },
   });
@@ -64,11 +73,20 @@ function operation(route: RouteContract): ZodOpenApiOperationObject {
 function requestParams(route: RouteContract) {
   const header = route.creates
     ? z.object({
-        "Idempotency-Key": z.string().min(1).max(255).optional().meta({ description: "Repeats within 24 h get the first answer." }),
+        "Idempotency-Key": z
+          .string()
+          .min(1)
+          .max(255)
+          .optional()
+          .meta({ description: "Repeats within 24 h get the first answer." }),
       })
     : undefined;
   if (!route.params && !route.query && !header) return undefined;
-  return { ...(route.params && { path: route.params }), ...(route.query && { query: route.query }), ...(header && { header }) };
+  return {
+    ...(route.params && { path: route.params }),
+    ...(route.query && { query: route.query }),
+    ...(header && { header }),
+  };
 }
 
 function security(route: RouteContract) {
@@ -112,14 +130,30 @@ function problemsOf(route: RouteContract): [number, string][] {
   const limited = guarded && route.access.who !== "operator";
   const signIn = route.operationId === "createSession";
   const found: [boolean, number, string][] = [
-    [guarded || signIn, 401, signIn ? "Wrong e-mail address or password." : "No credential, or one that is not good (any more)."],
+    [
+      guarded || signIn,
+      401,
+      signIn ? "Wrong e-mail address or password." : "No credential, or one that is not good (any more).",
+    ],
     [guarded, 403, "Known, but not allowed."],
     [route.params !== undefined, 404, "Not there, or another customer's."],
-    [route.creates === true || route.access.who === "operator" || /^(?:update|delete)/.test(route.operationId), 409, "Contradicts what is there."],
+    [
+      route.creates === true || route.access.who === "operator" || /^(?:update|delete)/.test(route.operationId),
+      409,
+      "Contradicts what is there.",
+    ],
     [route.body !== undefined, 413, "The body is larger than 64 KiB."],
     [route.body !== undefined, 415, "The body is not JSON by its type."],
-    [route.body !== undefined || route.query !== undefined || route.creates === true, 422, "The input is wrong; `errors` says where."],
-    [limited || signIn, 429, signIn ? "Too many guesses at this account or from this address." : "The quota is used up; wait `Retry-After`."],
+    [
+      route.body !== undefined || route.query !== undefined || route.creates === true,
+      422,
+      "The input is wrong; `errors` says where.",
+    ],
+    [
+      limited || signIn,
+      429,
+      signIn ? "Too many guesses at this account or from this address." : "The quota is used up; wait `Retry-After`.",
+    ],
     [guarded || signIn, 503, "For now; wait `Retry-After`."],
   ];
   return found.filter(([applies]) => applies).map(([, status, description]) => [status, description]);

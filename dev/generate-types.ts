@@ -2,7 +2,11 @@ import { spawnSync } from "node:child_process";
 
 /** Each Worker's environment: where its type goes, its name, and the configurations it is made from, its own first. */
 const environments = [
-  { file: "workers/edge/env.d.ts", name: "EdgeEnv", configs: ["wrangler.toml", "wrangler.global.toml", "wrangler.us.toml", "wrangler.eu.toml"] },
+  {
+    file: "workers/edge/env.d.ts",
+    name: "EdgeEnv",
+    configs: ["wrangler.toml", "wrangler.global.toml", "wrangler.us.toml", "wrangler.eu.toml"],
+  },
   { file: "workers/global/env.d.ts", name: "GlobalEnv", configs: ["wrangler.global.toml"] },
   { file: "workers/region/env.d.ts", name: "RegionEnv", configs: ["wrangler.us.toml", "wrangler.global.toml"] },
 ];

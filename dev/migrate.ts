@@ -24,7 +24,11 @@ export async function prepareDatabases(server: LocalPostgres, secrets: LocalSecr
   } finally {
     await superuser.end();
   }
-  await Promise.all(databases.map((database) => migrateDatabase(server.url("domicile_owner", secrets.ownerPassword, database), database)));
+  await Promise.all(
+    databases.map((database) =>
+      migrateDatabase(server.url("domicile_owner", secrets.ownerPassword, database), database),
+    ),
+  );
 }
 
 /** Every Worker's login role is a member of `domicile_app` and may connect to its own database alone. */
@@ -42,7 +46,9 @@ async function migrateDatabase(url: string, database: string): Promise<void> {
   const owner = postgres(url, { ...quiet, max: 1 });
   const folder = database === "global" ? "global" : "region";
   try {
-    await migrate(drizzle(owner), { migrationsFolder: fileURLToPath(new URL(`../schema/migrations/${folder}`, import.meta.url)) });
+    await migrate(drizzle(owner), {
+      migrationsFolder: fileURLToPath(new URL(`../schema/migrations/${folder}`, import.meta.url)),
+    });
   } finally {
     await owner.end();
   }

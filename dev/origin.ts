@@ -62,8 +62,20 @@ async function answer(
   const chunks: Buffer[] = [];
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
   const body = Buffer.concat(chunks).toString();
-  const echo = { origin: region, method: request.method, path: pathname, query: search, headers: request.headers, body, identity };
-  response.writeHead(200, { "content-type": "application/json", "x-origin-region": region, "domicile-region": "forged" });
+  const echo = {
+    origin: region,
+    method: request.method,
+    path: pathname,
+    query: search,
+    headers: request.headers,
+    body,
+    identity,
+  };
+  response.writeHead(200, {
+    "content-type": "application/json",
+    "x-origin-region": region,
+    "domicile-region": "forged",
+  });
   response.end(JSON.stringify(echo));
 }
 

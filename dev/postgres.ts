@@ -46,7 +46,8 @@ export async function startPostgres(stateDir: string, superuserPassword: string)
 export async function removePostgres(stateDir: string): Promise<void> {
   if (!existsSync(stateDir)) return;
   const home = await postgresHome(stateDir);
-  if (existsSync(join(home.data, "PG_VERSION")) && (await isRunning(home))) await control(home, "stop", "-m", "immediate");
+  if (existsSync(join(home.data, "PG_VERSION")) && (await isRunning(home)))
+    await control(home, "stop", "-m", "immediate");
   rmSync(home.data, { recursive: true, force: true });
 }
 
@@ -85,7 +86,11 @@ async function run(home: PostgresHome, program: string, args: string[]): Promise
   throw new Error(`${program} ${args[0] ?? ""} failed (${code}):\n${output}\n${tail}`);
 }
 
-function exitCode(home: PostgresHome, program: string, args: string[]): Promise<{ code: number | null; output: string }> {
+function exitCode(
+  home: PostgresHome,
+  program: string,
+  args: string[],
+): Promise<{ code: number | null; output: string }> {
   return new Promise((done, failed) => {
     // The server must not hold our pipes: pg_ctl's own output goes to files that it closes with it.
     const child = spawn(resolve(home.binaries, program), args, {
@@ -104,4 +109,3 @@ function exitCode(home: PostgresHome, program: string, args: string[]): Promise<
     });
   });
 }
-

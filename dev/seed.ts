@@ -17,10 +17,21 @@ export async function seed(platform: Platform): Promise<Demo> {
   const customers = await seedCustomers(platform);
   const { operatorToken, demoPassword } = platform.secrets;
   const users = demoCustomers.flatMap((customer) =>
-    customer.users.map(({ email, region, role }) => ({ email, region, role, customer: idOf(customers, customer.name) })),
+    customer.users.map(({ email, region, role }) => ({
+      email,
+      region,
+      role,
+      customer: idOf(customers, customer.name),
+    })),
   );
   const api_keys = known?.api_keys ?? (await seedKeys(platform));
-  const demo: Demo = { base_url: platform.baseUrl, operator_token: operatorToken, password: demoPassword, users, api_keys };
+  const demo: Demo = {
+    base_url: platform.baseUrl,
+    operator_token: operatorToken,
+    password: demoPassword,
+    users,
+    api_keys,
+  };
   writeFileSync(`${file}.new`, `${JSON.stringify(demo, null, 2)}\n`, { mode: 0o600 });
   renameSync(`${file}.new`, file);
   return demo;
@@ -40,9 +51,16 @@ async function seedCustomers(platform: Platform): Promise<Seeded[]> {
   const existing = await listCustomers(platform);
   const seeded: Seeded[] = [];
   for (const { name, tier, users } of demoCustomers) {
-    const wanted = { name, tier, key_tiers: ["basic", "enterprise", "ci"], allowed_regions: ["us", "eu"], default_region: "us" };
+    const wanted = {
+      name,
+      tier,
+      key_tiers: ["basic", "enterprise", "ci"],
+      allowed_regions: ["us", "eu"],
+      default_region: "us",
+    };
     // oxlint-disable-next-line no-await-in-loop -- each has to be there before its users
-    const customer = existing.find((known) => known.name === name) ?? (await create(platform, "/operator/v1/customers", wanted));
+    const customer =
+      existing.find((known) => known.name === name) ?? (await create(platform, "/operator/v1/customers", wanted));
     // oxlint-disable-next-line no-await-in-loop -- one after the other
     for (const user of users) await seedUser(platform, customer.id, user);
     seeded.push(customer);
@@ -57,16 +75,24 @@ async function seedUser(platform: Platform, customerId: string, user: object): P
     body: { ...user, password: platform.secrets.demoPassword },
   });
   // 409: an earlier start put it in.
-  if (answer.status !== 201 && answer.status !== 409) throw new Error(`a demo user could not be made: ${JSON.stringify(answer.body)}`);
+  if (answer.status !== 201 && answer.status !== 409)
+    throw new Error(`a demo user could not be made: ${JSON.stringify(answer.body)}`);
 }
 
 async function seedKeys(platform: Platform): Promise<Demo["api_keys"]> {
   const { baseUrl, secrets } = platform;
   const credentials = { email: "ada@acme.example", password: secrets.demoPassword };
-  const { body } = await expectStatus<{ token: string }>(201, baseUrl, "/v1/sessions", { method: "POST", body: credentials });
+  const { body } = await expectStatus<{ token: string }>(201, baseUrl, "/v1/sessions", {
+    method: "POST",
+    body: credentials,
+  });
   const make = async (tier: string): Promise<string> => {
     const wanted = { name: `demo ${tier}`, tier };
-    const made = await expectStatus<{ key: string }>(201, baseUrl, "/v1/api-keys", { method: "POST", token: body.token, body: wanted });
+    const made = await expectStatus<{ key: string }>(201, baseUrl, "/v1/api-keys", {
+      method: "POST",
+      token: body.token,
+      body: wanted,
+    });
     return made.body.key;
   };
   const keys = { basic: await make("basic"), enterprise: await make("enterprise"), ci: await make("ci") };

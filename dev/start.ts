@@ -18,14 +18,17 @@ async function main(): Promise<void> {
   if (!Number.isInteger(port) || port < 1 || port > 65_535) refuse(`PORT must be a number from 1 to 65535.`);
   const other = holder(folder);
   if (other !== null) {
-    refuse(`Domicile already runs on this state, as process ${other}. Stop it with Ctrl-C or \`kill ${other}\`, or start another with \`DOMICILE_STATE=<folder> PORT=<port> npm start\`.`);
+    refuse(
+      `Domicile already runs on this state, as process ${other}. Stop it with Ctrl-C or \`kill ${other}\`, or start another with \`DOMICILE_STATE=<folder> PORT=<port> npm start\`.`,
+    );
   }
   if (await isBusy(port)) refuse(`Port ${port} is in use. Choose another: PORT=${port + 1} npm start`);
   hold(folder);
   const closers: (() => Promise<void>)[] = [];
   let closing: Promise<void> | null = null;
   const close = (): Promise<void> => (closing ??= closeAll(closers));
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void close().then(() => process.exit(0)));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(signal, () => void close().then(() => process.exit(0)));
 
   console.log("Starting Postgres and the Workers …");
   try {
@@ -40,7 +43,9 @@ async function main(): Promise<void> {
     const demo = await seed(platform);
     await setUpstreams(platform, origins);
     await tour(demo, (line) => console.log(line));
-    console.log(`Demo users, keys and the operator's token are in .domicile/demo.json; \`npm run tour\` repeats the tour.`);
+    console.log(
+      `Demo users, keys and the operator's token are in .domicile/demo.json; \`npm run tour\` repeats the tour.`,
+    );
     console.log(`Domicile is ready on ${platform.baseUrl}`);
   } catch (error) {
     await close();

@@ -38,18 +38,26 @@ async function signIn(demo: Demo, email: string, say: Say): Promise<string> {
 async function servedFromHome(demo: Demo, token: string, say: Say): Promise<void> {
   for (const country of ["DE", "US"]) {
     // oxlint-disable-next-line no-await-in-loop -- in the order they are told
-    const answer = await expectStatus(200, demo.base_url, "/v1/me", { token, headers: { "domicile-dev-country": country } });
-    say(`✓ Emil asks GET /v1/me from ${country}: served from ${header(answer, "domicile-region")}; ${header(answer, "ratelimit")}`);
+    const answer = await expectStatus(200, demo.base_url, "/v1/me", {
+      token,
+      headers: { "domicile-dev-country": country },
+    });
+    say(
+      `✓ Emil asks GET /v1/me from ${country}: served from ${header(answer, "domicile-region")}; ${header(answer, "ratelimit")}`,
+    );
   }
 }
 
 async function limitedExactly(demo: Demo, say: Say): Promise<void> {
   const answers = await Promise.all(
-    Array.from({ length: 40 }, () => ask<{ tier: string }>(demo.base_url, "/v1/limits", { token: demo.api_keys.basic })),
+    Array.from({ length: 40 }, () =>
+      ask<{ tier: string }>(demo.base_url, "/v1/limits", { token: demo.api_keys.basic }),
+    ),
   );
   const admitted = answers.filter((answer) => answer.status === 200).length;
   const refused = answers.find((answer) => answer.status === 429);
-  if (refused === undefined || admitted > 40) throw new Error(`40 requests at once: ${admitted} admitted, none refused`);
+  if (refused === undefined || admitted > 40)
+    throw new Error(`40 requests at once: ${admitted} admitted, none refused`);
   say(`✓ 40 requests at once with a basic API key: ${admitted} admitted, ${40 - admitted} refused with 429`);
   const wait = Number(header(refused, "retry-after"));
   await new Promise((waited) => setTimeout(waited, wait * 1000));
@@ -58,19 +66,34 @@ async function limitedExactly(demo: Demo, say: Say): Promise<void> {
 }
 
 async function byApiKey(demo: Demo, say: Say): Promise<void> {
-  const answer = await expectStatus<{ tier: string; principal: { type: string } }>(200, demo.base_url, "/v1/me", { token: demo.api_keys.ci });
-  say(`✓ an API key of the tier ${answer.body.tier} is recognised as ${answer.body.principal.type}; no limit headers: ${header(answer, "ratelimit")}`);
+  const answer = await expectStatus<{ tier: string; principal: { type: string } }>(200, demo.base_url, "/v1/me", {
+    token: demo.api_keys.ci,
+  });
+  say(
+    `✓ an API key of the tier ${answer.body.tier} is recognised as ${answer.body.principal.type}; no limit headers: ${header(answer, "ratelimit")}`,
+  );
 }
 
 async function toTheOrigin(demo: Demo, token: string, say: Say): Promise<void> {
-  const answer = await expectStatus<{ origin: string; identity: { sub: string; region: string } }>(200, demo.base_url, "/orders/42", { token });
+  const answer = await expectStatus<{ origin: string; identity: { sub: string; region: string } }>(
+    200,
+    demo.base_url,
+    "/orders/42",
+    { token },
+  );
   const { origin, identity } = answer.body;
-  say(`✓ Emil asks GET /orders/42: answered by the ${origin} sample origin, which verified the identity of ${identity.sub}`);
+  say(
+    `✓ Emil asks GET /orders/42: answered by the ${origin} sample origin, which verified the identity of ${identity.sub}`,
+  );
 }
 
 async function closedAndReopened(demo: Demo, ada: string, emil: string, say: Say): Promise<void> {
   const set = (status: string) =>
-    expectStatus(200, demo.base_url, "/operator/v1/regions/eu", { method: "PATCH", token: demo.operator_token, body: { status } });
+    expectStatus(200, demo.base_url, "/operator/v1/regions/eu", {
+      method: "PATCH",
+      token: demo.operator_token,
+      body: { status },
+    });
   await set("closed");
   try {
     const refused = await eventually(503, () => ask(demo.base_url, "/v1/me", { token: emil }));

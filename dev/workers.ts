@@ -87,7 +87,9 @@ function variables(name: WorkerName, { port, secrets }: WorkersOptions): Record<
   };
   if (name === "domicile-global") return { DOMICILE_ENV: "local" };
   if (name === "domicile-edge") {
-    const checksumKeys = Object.fromEntries(Object.entries(secrets.regions).map(([region, { checksumKey }]) => [region, checksumKey]));
+    const checksumKeys = Object.fromEntries(
+      Object.entries(secrets.regions).map(([region, { checksumKey }]) => [region, checksumKey]),
+    );
     return {
       ...local,
       DIRECTORY_KEY: secrets.directoryKey,

@@ -14,7 +14,13 @@ export interface AdmitCall {
 
 /** Who the Gate says a principal is. Opaque ids only. */
 export type GateFacts =
-  | { readonly type: "user"; readonly id: string; readonly customer_id: string; readonly role: Role; readonly tier: string }
+  | {
+      readonly type: "user";
+      readonly id: string;
+      readonly customer_id: string;
+      readonly role: Role;
+      readonly tier: string;
+    }
   | {
       readonly type: "api_key";
       readonly id: string;

@@ -53,7 +53,9 @@ export async function mintApiKey(
  * refused by arithmetic alone. Whoever holds `checksumKey` can still not make a key that works: its hash is in no database.
  */
 export async function apiKeyChecksum(body: string, checksumKey: string): Promise<string> {
-  const key = await crypto.subtle.importKey("raw", utf8(checksumKey), { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  const key = await crypto.subtle.importKey("raw", utf8(checksumKey), { name: "HMAC", hash: "SHA-256" }, false, [
+    "sign",
+  ]);
   const mac = await crypto.subtle.sign("HMAC", key, utf8(body));
   return encodeBase62(new Uint8Array(mac, 0, checksumBytes));
 }

@@ -7,7 +7,10 @@ const time = z.iso.datetime({ offset: true });
 /** One rate limit of a tier: a token bucket of `quota` tokens that refills `quota` in `window_seconds`. */
 export const policySchema = z
   .object({
-    name: z.string().regex(/^[a-z][a-z0-9_-]{0,15}$/).meta({ example: "sec" }),
+    name: z
+      .string()
+      .regex(/^[a-z][a-z0-9_-]{0,15}$/)
+      .meta({ example: "sec" }),
     quota: z.int().min(1).max(1_000_000),
     window_seconds: z.int().min(1).max(86_400),
   })
@@ -17,7 +20,10 @@ export const policySchema = z
 export type Policy = z.infer<typeof policySchema>;
 
 /** A zod schema for the name of a tier. */
-export const tierNameSchema = z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/).meta({ example: "basic" });
+export const tierNameSchema = z
+  .string()
+  .regex(/^[a-z][a-z0-9_-]{0,31}$/)
+  .meta({ example: "basic" });
 
 /**
  * A rate-limit plan. An unlimited tier has no policies; its principals are asked about at the Gate only every

@@ -32,7 +32,11 @@ export function call<T = Record<string, unknown>>(path: string, request: Ask = {
 
 /** Asks the shared platform as its operator. */
 export function operate<T = Record<string, unknown>>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
-  return call<T>(`/operator/v1${path}`, { method, token: inject("platform").operatorToken, ...(body !== undefined && { body }) });
+  return call<T>(`/operator/v1${path}`, {
+    method,
+    token: inject("platform").operatorToken,
+    ...(body !== undefined && { body }),
+  });
 }
 
 /** A new customer: basic, both regions, any tier for keys, the sample origins behind it; `change` says otherwise. */
@@ -48,7 +52,11 @@ export async function newCustomer(change: object = {}): Promise<TestCustomer> {
     ...change,
   };
   const token = inject("platform").operatorToken;
-  const answer = await expectStatus<TestCustomer>(201, baseUrl(), "/operator/v1/customers", { method: "POST", token, body });
+  const answer = await expectStatus<TestCustomer>(201, baseUrl(), "/operator/v1/customers", {
+    method: "POST",
+    token,
+    body,
+  });
   return answer.body;
 }
 
@@ -77,7 +85,11 @@ export async function signIn(email: string, password: string): Promise<TestUser>
 /** A new API key, made by `maker`. */
 export async function newKey(maker: TestUser, change: object = {}): Promise<{ id: string; key: string }> {
   const body = { name: "test", ...change };
-  const answer = await expectStatus<{ id: string; key: string }>(201, baseUrl(), "/v1/api-keys", { method: "POST", token: maker.token, body });
+  const answer = await expectStatus<{ id: string; key: string }>(201, baseUrl(), "/v1/api-keys", {
+    method: "POST",
+    token: maker.token,
+    body,
+  });
   return answer.body;
 }
 

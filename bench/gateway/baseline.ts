@@ -27,7 +27,10 @@ app.all("/*", async (request, reply) => {
     reply.header("ratelimit", `"sec";r=${sec.remainingPoints};t=1, "min";r=${min.remainingPoints};t=1`);
   } catch (refusal) {
     if (!(refusal instanceof RateLimiterRes)) throw refusal;
-    return reply.code(429).header("retry-after", Math.ceil(refusal.msBeforeNext / 1000)).send({ error: "limited" });
+    return reply
+      .code(429)
+      .header("retry-after", Math.ceil(refusal.msBeforeNext / 1000))
+      .send({ error: "limited" });
   }
   return reply.from(request.url, {
     rewriteRequestHeaders: (_request, { authorization: _token, ...headers }) => ({

@@ -67,7 +67,9 @@ function decideUnlimited(
   holds: (proof: Proof) => boolean,
   alreadyServed: number,
 ): Decision {
-  const verdicts = proofs.map((proof): Verdict => (holds(proof) ? { kind: "admitted", limits: [] } : { kind: "refused" }));
+  const verdicts = proofs.map((proof): Verdict =>
+    holds(proof) ? { kind: "admitted", limits: [] } : { kind: "refused" },
+  );
   const usage = ledger.usage + alreadyServed + verdicts.filter((verdict) => verdict.kind === "admitted").length;
   return { verdicts, ledger: { ...ledger, usage }, stored: { buckets: ledger.buckets, usage } };
 }

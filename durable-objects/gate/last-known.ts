@@ -21,7 +21,13 @@ export class LastKnown {
   #refreshing = false;
 
   /** Keeps a decision of the Gate. */
-  learn(proof: Proof, facts: GateFacts, verdict: Verdict, told: { usage: number; reuseForMs: number }, now: number): void {
+  learn(
+    proof: Proof,
+    facts: GateFacts,
+    verdict: Verdict,
+    told: { usage: number; reuseForMs: number },
+    now: number,
+  ): void {
     if (verdict.kind === "refused") return;
     this.#facts = facts;
     this.#limits = verdict.limits;
@@ -64,7 +70,8 @@ export class LastKnown {
       return { kind: "unavailable", retryAfterSeconds };
     }
     const violated = this.#limits.filter((limit) => limit.remaining < 1).map((limit) => limit.name);
-    if (violated.length > 0) return { kind: "limited", facts: this.#facts, limits: this.#limits, violated, retryAfterSeconds };
+    if (violated.length > 0)
+      return { kind: "limited", facts: this.#facts, limits: this.#limits, violated, retryAfterSeconds };
     this.#limits = this.#limits.map((limit) => ({ ...limit, remaining: limit.remaining - 1 }));
     this.#debt += 1;
     this.#usage += 1;

@@ -85,7 +85,13 @@ export const rotateApiKey = route({
   access: write,
   action: "api_key.rotate",
   params: byId,
-  body: z.object({ grace_seconds: z.int().min(0).max(30 * 86_400).default(0) }),
+  body: z.object({
+    grace_seconds: z
+      .int()
+      .min(0)
+      .max(30 * 86_400)
+      .default(0),
+  }),
   bodyOptional: true,
   creates: true,
   answers: { 201: { description: "The successor; its `key` is shown this once.", schema: shownOnce } },

@@ -1,5 +1,12 @@
 import { z } from "zod";
-import { customerSchema, policySchema, regionStateSchema, regionStatusSchema, tierNameSchema, tierSchema } from "../config.ts";
+import {
+  customerSchema,
+  policySchema,
+  regionStateSchema,
+  regionStatusSchema,
+  tierNameSchema,
+  tierSchema,
+} from "../config.ts";
 import { idSchema } from "../ids.ts";
 import { regionSchema } from "../regions.ts";
 import { pageOf, pageQuery } from "./list.ts";
@@ -135,8 +142,14 @@ export const putTier = route({
       recheck_seconds: z.int().min(1).max(5).default(5),
       policies: z.array(policySchema).max(4).default([]),
     })
-    .refine((tier) => tier.unlimited === (tier.policies.length === 0), "an unlimited tier has no policies, any other has some")
-    .refine((tier) => new Set(tier.policies.map((p) => p.name)).size === tier.policies.length, "policy names must differ"),
+    .refine(
+      (tier) => tier.unlimited === (tier.policies.length === 0),
+      "an unlimited tier has no policies, any other has some",
+    )
+    .refine(
+      (tier) => new Set(tier.policies.map((p) => p.name)).size === tier.policies.length,
+      "policy names must differ",
+    ),
   answers: { 200: { description: "Stored; seen everywhere within seconds.", schema: tierSchema } },
 });
 

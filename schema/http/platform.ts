@@ -22,7 +22,9 @@ export const getOpenApi = route({
   operationId: "getOpenApi",
   summary: "This document",
   action: "openapi.read",
-  answers: { 200: { description: "OpenAPI 3.1.", schema: z.looseObject({ openapi: z.string() }).meta({ id: "OpenApi" }) } },
+  answers: {
+    200: { description: "OpenAPI 3.1.", schema: z.looseObject({ openapi: z.string() }).meta({ id: "OpenApi" }) },
+  },
 });
 
 /** The public session and identity keys of every region (RFC 7517). */
@@ -34,7 +36,10 @@ export const getJwks = route({
   summary: "Public keys of every region",
   action: "jwks.read",
   answers: {
-    200: { description: "A JWK set.", schema: z.object({ keys: z.array(z.looseObject({ kid: z.string() })) }).meta({ id: "Jwks" }) },
+    200: {
+      description: "A JWK set.",
+      schema: z.object({ keys: z.array(z.looseObject({ kid: z.string() })) }).meta({ id: "Jwks" }),
+    },
   },
 });
 

@@ -34,7 +34,8 @@ async function answer(passage: Passage, global: Fetcher): Promise<Response> {
   } catch (error) {
     passage.proxied = false;
     const response = problemResponse(error, { requestId, path: url.pathname });
-    if (response.status >= 500 && !isByDesign(error)) logFailure(error, { worker: "edge", requestId, operation: passage.operation });
+    if (response.status >= 500 && !isByDesign(error))
+      logFailure(error, { worker: "edge", requestId, operation: passage.operation });
     return response;
   }
 }

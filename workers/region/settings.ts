@@ -25,7 +25,10 @@ const envSchema = z.object({
   UPSTREAM_TIMEOUT_MS: z.coerce.number().int().min(1),
   CONFIG_REFRESH_SECONDS: z.coerce.number().positive(),
   CONFIG_MAX_AGE_SECONDS: z.coerce.number().positive().max(300),
-  SESSION_KEYS: z.string().transform((text, ctx) => parseJson(text, ctx)).pipe(z.array(privateKeySchema).min(1)),
+  SESSION_KEYS: z
+    .string()
+    .transform((text, ctx) => parseJson(text, ctx))
+    .pipe(z.array(privateKeySchema).min(1)),
   API_KEY_CHECKSUM_KEY: z.string().min(32),
   DIRECTORY_KEY: z.string().min(32),
   DATA_KEY: z.base64url().length(43),

@@ -35,9 +35,22 @@ export function isDatabaseAway(error: unknown): boolean {
   for (let current = error; current instanceof Error; current = current.cause) {
     const code = (current as { code?: unknown }).code;
     if (typeof code === "string" && (awayCodes.has(code) || /^(?:08|53|57P)/.test(code))) return true;
-    if (/proxy request failed|cannot connect to the specified address|stream was cancelled|network connection lost|connection refused/i.test(current.message)) return true;
+    if (
+      /proxy request failed|cannot connect to the specified address|stream was cancelled|network connection lost|connection refused/i.test(
+        current.message,
+      )
+    )
+      return true;
   }
   return false;
 }
 
-const awayCodes = new Set(["CONNECT_TIMEOUT", "CONNECTION_CLOSED", "CONNECTION_ENDED", "CONNECTION_DESTROYED", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT"]);
+const awayCodes = new Set([
+  "CONNECT_TIMEOUT",
+  "CONNECTION_CLOSED",
+  "CONNECTION_ENDED",
+  "CONNECTION_DESTROYED",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ETIMEDOUT",
+]);

@@ -14,7 +14,12 @@ import { validate } from "./validate.ts";
 export type Handler<R extends RouteContract, Env> = (input: RouteInput<R>, served: Served, env: Env) => Promise<Reply>;
 
 /** What stands around every handler of a Worker, as idempotency does. */
-export type Around<Env> = (contract: RouteContract, served: Served, env: Env, run: () => Promise<Reply>) => Promise<Reply>;
+export type Around<Env> = (
+  contract: RouteContract,
+  served: Served,
+  env: Env,
+  run: () => Promise<Reply>,
+) => Promise<Reply>;
 
 type App<Env> = Hono<{ Bindings: Env & object }>;
 

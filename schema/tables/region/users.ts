@@ -44,7 +44,11 @@ export const sessions = pgTable(
   (table) => [
     primaryKey({ columns: [table.customerId, table.id] }),
     foreignKey({ columns: [table.customerId, table.userId], foreignColumns: [users.customerId, users.id] }),
-    index("sessions_live").on(table.customerId, table.userId, table.id).where(sql`ended_at is null`),
-    index("sessions_user").on(table.userId).where(sql`ended_at is null`),
+    index("sessions_live")
+      .on(table.customerId, table.userId, table.id)
+      .where(sql`ended_at is null`),
+    index("sessions_user")
+      .on(table.userId)
+      .where(sql`ended_at is null`),
   ],
 );

@@ -83,7 +83,10 @@ function readJsonText(cursor: string): unknown {
   try {
     return JSON.parse(new TextDecoder().decode(base64url.decode(cursor)));
   } catch (cause) {
-    throw new AppError("validation_failed", { errors: [{ path: "cursor", message: "is not a cursor of this list" }], cause });
+    throw new AppError("validation_failed", {
+      errors: [{ path: "cursor", message: "is not a cursor of this list" }],
+      cause,
+    });
   }
 }
 

@@ -4,7 +4,9 @@ const exposed = "Domicile-Request-Id, Domicile-Region, RateLimit, RateLimit-Poli
 /** Whether a request is a CORS preflight (Fetch standard §3.2.2). */
 export function isPreflight(request: Request): boolean {
   return (
-    request.method === "OPTIONS" && request.headers.has("origin") && request.headers.has("access-control-request-method")
+    request.method === "OPTIONS" &&
+    request.headers.has("origin") &&
+    request.headers.has("access-control-request-method")
   );
 }
 

@@ -18,7 +18,11 @@ const withheld = new Set(["authorization", "cf-access-jwt-assertion"]);
  * Hands a request to a Worker over its private binding, streaming. Nothing that a client sends under `Domicile-` gets through; what
  * goes under it is said here.
  */
-export function forward(worker: Fetcher, passage: Passage, { actor, customerId, url, body }: Forwarding): Promise<Response> {
+export function forward(
+  worker: Fetcher,
+  passage: Passage,
+  { actor, customerId, url, body }: Forwarding,
+): Promise<Response> {
   const { request, facts } = passage;
   const headers = new Headers();
   for (const [name, value] of request.headers) {

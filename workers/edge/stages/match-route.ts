@@ -26,7 +26,8 @@ export function compileRoutes(routes: readonly RouteContract[]): (method: string
   const templates = patterns.filter((pattern) => !isLiteral(pattern));
   return (method, path) => {
     if (!isOwn(path)) return { kind: "proxied" };
-    const pattern = literal.get(path) ?? templates.find((template) => fits(template.segments, path.slice(1).split("/")));
+    const pattern =
+      literal.get(path) ?? templates.find((template) => fits(template.segments, path.slice(1).split("/")));
     if (pattern === undefined) throw new AppError("not_found");
     if (method === "OPTIONS") return { kind: "options", allow: pattern.allow };
     const contract = pattern.byMethod.get(method === "HEAD" ? "GET" : method);

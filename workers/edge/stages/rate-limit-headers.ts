@@ -6,6 +6,12 @@ import type { LimitState } from "../../../schema/admission.ts";
  */
 export function setRateLimitHeaders(headers: Headers, limits: readonly LimitState[]): void {
   if (limits.length === 0) return;
-  headers.set("ratelimit-policy", limits.map(({ name, quota, window_seconds }) => `"${name}";q=${quota};w=${window_seconds}`).join(", "));
-  headers.set("ratelimit", limits.map(({ name, remaining, reset_seconds }) => `"${name}";r=${remaining};t=${reset_seconds}`).join(", "));
+  headers.set(
+    "ratelimit-policy",
+    limits.map(({ name, quota, window_seconds }) => `"${name}";q=${quota};w=${window_seconds}`).join(", "),
+  );
+  headers.set(
+    "ratelimit",
+    limits.map(({ name, remaining, reset_seconds }) => `"${name}";r=${remaining};t=${reset_seconds}`).join(", "),
+  );
 }

@@ -88,7 +88,9 @@ export class RegionKeys {
     const response = await this.#workers[region].fetch("https://region.internal/.well-known/jwks.json");
     if (!response.ok) throw new Error(`a region answered ${response.status} for its keys`);
     const jwks = jwksSchema.parse(await response.json()).keys.filter(({ kid }) => kid.startsWith(`${region}_`));
-    const imported = await Promise.all(jwks.map(async (jwk) => [jwk.kid, (await importJWK(jwk, "EdDSA")) as CryptoKey] as const));
+    const imported = await Promise.all(
+      jwks.map(async (jwk) => [jwk.kid, (await importJWK(jwk, "EdDSA")) as CryptoKey] as const),
+    );
     const held = { fetchedAt: this.#now(), jwks, keys: new Map(imported) };
     this.#held.set(region, held);
     return held;

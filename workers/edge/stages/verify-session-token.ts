@@ -2,7 +2,12 @@ import { decodeProtectedHeader, errors, jwtVerify } from "jose";
 import { LRUCache } from "lru-cache";
 import { z } from "zod";
 import { AppError } from "../../../schema/errors.ts";
-import { sessionAudience, sessionClaimsSchema, sessionTokenType, type SessionClaims } from "../../../schema/session-token.ts";
+import {
+  sessionAudience,
+  sessionClaimsSchema,
+  sessionTokenType,
+  type SessionClaims,
+} from "../../../schema/session-token.ts";
 import type { RegionKeys } from "./region-keys.ts";
 
 /**

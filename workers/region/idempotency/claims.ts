@@ -25,7 +25,10 @@ export async function claim(tx: Transaction, { customerId, route, key }: ClaimKe
   await tx
     .delete(idempotencyKeys)
     .where(
-      and(eq(idempotencyKeys.customerId, customerId), lt(idempotencyKeys.claimedAt, new Date(claimedAt.getTime() - keptMs))),
+      and(
+        eq(idempotencyKeys.customerId, customerId),
+        lt(idempotencyKeys.claimedAt, new Date(claimedAt.getTime() - keptMs)),
+      ),
     );
   const abandoned = new Date(claimedAt.getTime() - abandonedMs).toISOString();
   const won = await tx

@@ -21,11 +21,16 @@ const purpose = "idempotency-answer";
 export const once: Around<RegionEnv> = async (contract, served, env, run) => {
   const { actor, idempotencyKey } = served;
   if (contract.creates !== true || idempotencyKey === null || actor === null || actor.type === "operator") return run();
-  if (!/^[\x21-\x7e]{1,255}$/.test(idempotencyKey)) throw invalid("Idempotency-Key", "must be 1 to 255 visible ASCII characters");
+  if (!/^[\x21-\x7e]{1,255}$/.test(idempotencyKey))
+    throw invalid("Idempotency-Key", "must be 1 to 255 visible ASCII characters");
   const { dataKey } = settingsOf(env);
   const key: ClaimKey = { customerId: actor.customer_id, route: contract.operationId, key: idempotencyKey };
   const context = JSON.stringify([key.customerId, key.route, key.key]);
-  const bodyHash = await keyedHash("idempotency-body", `${actor.id}\n${served.path}\n${base64url.encode(served.bodyBytes)}`, dataKey);
+  const bodyHash = await keyedHash(
+    "idempotency-body",
+    `${actor.id}\n${served.path}\n${base64url.encode(served.bodyBytes)}`,
+    dataKey,
+  );
   const claimed = await asCustomer(env, key.customerId, served.waitUntil, (tx) => claim(tx, key, bodyHash));
   if (claimed.kind === "lost") {
     if (claimed.bodyHash !== bodyHash) throw new AppError("idempotency_mismatch");
@@ -34,7 +39,9 @@ export const once: Around<RegionEnv> = async (contract, served, env, run) => {
     return { ...first, headers: { ...first.headers, "idempotent-replayed": "true" } };
   }
   const reply = await run().catch(async (error: unknown) => {
-    await attempt(served, () => asCustomer(env, key.customerId, served.waitUntil, (tx) => giveBack(tx, key, claimed.claimedAt)));
+    await attempt(served, () =>
+      asCustomer(env, key.customerId, served.waitUntil, (tx) => giveBack(tx, key, claimed.claimedAt)),
+    );
     throw error;
   });
   await attempt(served, async () => {

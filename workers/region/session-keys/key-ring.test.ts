@@ -1,4 +1,11 @@
-import { createLocalJWKSet, decodeProtectedHeader, exportJWK, generateKeyPair, jwtVerify, type JSONWebKeySet } from "jose";
+import {
+  createLocalJWKSet,
+  decodeProtectedHeader,
+  exportJWK,
+  generateKeyPair,
+  jwtVerify,
+  type JSONWebKeySet,
+} from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
 import { identityTokenType, sessionAudience, sessionTokenType } from "../../../schema/session-token.ts";
 import { KeyRing, privateKeySchema, type PrivateKey } from "./key-ring.ts";

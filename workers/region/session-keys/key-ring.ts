@@ -3,7 +3,12 @@ import { LRUCache } from "lru-cache";
 import { z } from "zod";
 import type { Principal } from "../../../schema/principal.ts";
 import type { Region } from "../../../schema/regions.ts";
-import { identityTokenType, sessionAudience, sessionTokenType, type SessionClaims } from "../../../schema/session-token.ts";
+import {
+  identityTokenType,
+  sessionAudience,
+  sessionTokenType,
+  type SessionClaims,
+} from "../../../schema/session-token.ts";
 
 /** A private Ed25519 key as a JWK (RFC 8037) with its `kid`. */
 export const privateKeySchema = z.object({

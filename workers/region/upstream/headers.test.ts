@@ -1,23 +1,39 @@
 import { describe, expect, it } from "vitest";
 import { downstreamHeaders, upstreamHeaders } from "./headers.ts";
 
-const facts = { identity: "jwt", requestId: "req_1", clientAddress: "192.0.2.1", host: "api.example", protocol: "https" };
+const facts = {
+  identity: "jwt",
+  requestId: "req_1",
+  clientAddress: "192.0.2.1",
+  host: "api.example",
+  protocol: "https",
+};
 
 describe("headers to an upstream", () => {
   it("lose what belongs to the hop, also what Connection names", () => {
-    const headers = upstreamHeaders(new Headers({ connection: "x-hop, keep-alive", "x-hop": "1", te: "trailers", upgrade: "h2c" }), facts);
+    const headers = upstreamHeaders(
+      new Headers({ connection: "x-hop, keep-alive", "x-hop": "1", te: "trailers", upgrade: "h2c" }),
+      facts,
+    );
     for (const name of ["connection", "x-hop", "te", "upgrade"]) expect(headers.has(name)).toBe(false);
   });
 
   it("lose the credential and whatever claims to be ours", () => {
-    const inbound = { authorization: "Bearer x", "domicile-actor": "{}", "domicile-identity": "forged", "cf-connecting-ip": "192.0.2.9" };
+    const inbound = {
+      authorization: "Bearer x",
+      "domicile-actor": "{}",
+      "domicile-identity": "forged",
+      "cf-connecting-ip": "192.0.2.9",
+    };
     const headers = upstreamHeaders(new Headers(inbound), facts);
     for (const name of ["authorization", "domicile-actor", "cf-connecting-ip"]) expect(headers.has(name)).toBe(false);
     expect(headers.get("domicile-identity")).toBe("jwt");
   });
 
   it("keep our identity even if Connection names it", () => {
-    expect(upstreamHeaders(new Headers({ connection: "domicile-identity" }), facts).get("domicile-identity")).toBe("jwt");
+    expect(upstreamHeaders(new Headers({ connection: "domicile-identity" }), facts).get("domicile-identity")).toBe(
+      "jwt",
+    );
   });
 
   it("lose the session cookie only", () => {

@@ -12,7 +12,16 @@ const hopByHop = [
 ];
 
 /** Request headers that are ours or the edge network's, and no business of an upstream. */
-const withheld = ["authorization", "host", "forwarded", "x-real-ip", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "cdn-loop"];
+const withheld = [
+  "authorization",
+  "host",
+  "forwarded",
+  "x-real-ip",
+  "x-forwarded-for",
+  "x-forwarded-proto",
+  "x-forwarded-host",
+  "cdn-loop",
+];
 
 /** What the upstream is told of a request besides its own headers. */
 export interface UpstreamFacts {

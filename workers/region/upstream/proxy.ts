@@ -35,7 +35,12 @@ export async function proxy(request: Request, principal: Principal, served: Serv
 }
 
 /** Bounds the time until the response's headers, from the last of the request's body. Bodies may stream for as long as they like. */
-async function fetchInTime(target: URL, init: RequestInit, body: Request["body"], timeoutMs: number): Promise<Response> {
+async function fetchInTime(
+  target: URL,
+  init: RequestInit,
+  body: Request["body"],
+  timeoutMs: number,
+): Promise<Response> {
   const controller = new AbortController();
   const abort = (): void => controller.abort();
   let timer = setTimeout(abort, timeoutMs);

@@ -3,7 +3,8 @@ import { roles } from "../../../schema/principal.ts";
 import { keepsAnOwner, mayGrant, mayManage, rankOf } from "./role-rules.ts";
 
 const facts = { customer_id: "cus_1", region: "eu", tier: "basic" } as const;
-const user = (role: (typeof roles)[number]) => ({ type: "user", id: "usr_1", session_id: "ses_1", role, ...facts }) as const;
+const user = (role: (typeof roles)[number]) =>
+  ({ type: "user", id: "usr_1", session_id: "ses_1", role, ...facts }) as const;
 const key = { type: "api_key", id: "key_1", scopes: [], ...facts } as const;
 
 describe("roles", () => {

@@ -25,6 +25,8 @@ export function mayManage(actor: Actor, target: Role): void {
 /** An owner stays one through its own hands (409), so that a customer always keeps an owner who can act. */
 export function keepsAnOwner(actor: Actor, targetId: string): void {
   if (actor.type === "user" && actor.id === targetId && actor.role === "owner") {
-    throw new AppError("conflict", { detail: "An owner cannot delete, disable or demote themselves. Let another owner do it." });
+    throw new AppError("conflict", {
+      detail: "An owner cannot delete, disable or demote themselves. Let another owner do it.",
+    });
   }
 }

@@ -17,7 +17,8 @@ export async function checkCustomer(database: Database, customer: Checked, local
   }
   for (const [region, url] of Object.entries(customer.upstreams)) {
     const path = `upstreams.${region}`;
-    if (!customer.allowed_regions.some((name) => name === region)) throw invalid(path, "is of a region that is not allowed");
+    if (!customer.allowed_regions.some((name) => name === region))
+      throw invalid(path, "is of a region that is not allowed");
     const fault = url === undefined ? null : upstreamFault(url, local);
     if (fault !== null) throw invalid(path, fault);
   }
@@ -34,6 +35,9 @@ export async function checkRegionsUnused(database: Database, id: string, lost: r
   const [row] = await database
     .select({ count: sql<number>`count(*)::int` })
     .from(loginDirectory)
-    .where(sql`${loginDirectory.customerId} = ${id} and ${inArray(loginDirectory.region, lost as Customer["allowed_regions"])}`);
-  if ((row?.count ?? 0) > 0) throw new AppError("conflict", { detail: "The customer still has users in a region to be removed." });
+    .where(
+      sql`${loginDirectory.customerId} = ${id} and ${inArray(loginDirectory.region, lost as Customer["allowed_regions"])}`,
+    );
+  if ((row?.count ?? 0) > 0)
+    throw new AppError("conflict", { detail: "The customer still has users in a region to be removed." });
 }

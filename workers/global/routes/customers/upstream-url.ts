@@ -18,4 +18,16 @@ export function upstreamFault(text: string, local: boolean): string | null {
 }
 
 /** Names that never leave a network (RFC 6761, RFC 6762, RFC 9476, ICANN `internal`). */
-const privateTopLevels = new Set(["localhost", "local", "internal", "home", "lan", "corp", "test", "invalid", "onion", "alt", "arpa"]);
+const privateTopLevels = new Set([
+  "localhost",
+  "local",
+  "internal",
+  "home",
+  "lan",
+  "corp",
+  "test",
+  "invalid",
+  "onion",
+  "alt",
+  "arpa",
+]);

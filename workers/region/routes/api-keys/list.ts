@@ -21,5 +21,13 @@ export const handleListApiKeys: Handler<typeof listApiKeys, RegionEnv> = async (
       .orderBy(desc(apiKeys.id))
       .limit(query.limit + 1),
   );
-  return { status: 200, body: pageOfRows(rows, query.limit, (row) => row.id, (row) => presentApiKey(row, region)) };
+  return {
+    status: 200,
+    body: pageOfRows(
+      rows,
+      query.limit,
+      (row) => row.id,
+      (row) => presentApiKey(row, region),
+    ),
+  };
 };

@@ -76,7 +76,12 @@ async function findUser(email: string, served: Served, env: RegionEnv): Promise<
 }
 
 /** Null if the password is another since it was compared. */
-async function openSession(user: User, rehashed: string | null, served: Served, env: RegionEnv): Promise<Session | null> {
+async function openSession(
+  user: User,
+  rehashed: string | null,
+  served: Served,
+  env: RegionEnv,
+): Promise<Session | null> {
   // Whole seconds, as the token has them.
   const now = new Date(Math.floor(Date.now() / 1000) * 1000);
   const session = {

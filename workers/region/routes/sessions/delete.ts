@@ -20,7 +20,9 @@ export const handleDeleteSession: Handler<typeof deleteSession, RegionEnv> = asy
 /** Signs the caller out everywhere. */
 export const handleDeleteSessions: Handler<typeof deleteSessions, RegionEnv> = async (_input, served, env) => {
   const user = userOf(served);
-  const ended = await asCustomer(env, user.customer_id, served.waitUntil, (tx) => endSessions(tx, user, { except: null }));
+  const ended = await asCustomer(env, user.customer_id, served.waitUntil, (tx) =>
+    endSessions(tx, user, { except: null }),
+  );
   await tellGate(env, user.id, (gate) => gate.endSessions(ended));
   return { status: 204, headers: sessionCookie("", 0) };
 };

@@ -9,5 +9,8 @@ export const handleCreateUser: Handler<typeof createUser, RegionEnv> = ({ body }
   createUserHere(principalOf(served).customer_id, body, served, env);
 
 /** Creates a user of any customer, for an operator. */
-export const handleCreateCustomerUser: Handler<typeof createCustomerUser, RegionEnv> = ({ params, body }, served, env) =>
-  createUserHere(params.id, body, served, env);
+export const handleCreateCustomerUser: Handler<typeof createCustomerUser, RegionEnv> = (
+  { params, body },
+  served,
+  env,
+) => createUserHere(params.id, body, served, env);

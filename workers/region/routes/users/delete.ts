@@ -24,7 +24,14 @@ export const handleDeleteUser: Handler<typeof deleteUser, RegionEnv> = async ({ 
     mayManage(actor, before.role);
     keepsAnOwner(actor, params.id);
     const now = new Date();
-    const erased = { email: null, name: null, passwordHash: null, status: "disabled", deletedAt: now, updatedAt: now } as const;
+    const erased = {
+      email: null,
+      name: null,
+      passwordHash: null,
+      status: "disabled",
+      deletedAt: now,
+      updatedAt: now,
+    } as const;
     if (before.deletedAt === null) {
       await tx
         .update(users)

@@ -16,10 +16,24 @@ export const handleListUsers: Handler<typeof listUsers, RegionEnv> = async ({ qu
     tx
       .select()
       .from(users)
-      .where(and(eq(users.customerId, customerId), isNull(users.deletedAt), after === null ? undefined : lt(users.id, after)))
+      .where(
+        and(
+          eq(users.customerId, customerId),
+          isNull(users.deletedAt),
+          after === null ? undefined : lt(users.id, after),
+        ),
+      )
       .orderBy(desc(users.id))
       .limit(query.limit + 1),
   );
   const { region } = settingsOf(env);
-  return { status: 200, body: pageOfRows(rows, query.limit, (row) => row.id, (row) => presentManagedUser(row, region)) };
+  return {
+    status: 200,
+    body: pageOfRows(
+      rows,
+      query.limit,
+      (row) => row.id,
+      (row) => presentManagedUser(row, region),
+    ),
+  };
 };

@@ -23,7 +23,8 @@ export const handleUpdateUser: Handler<typeof updateUser, RegionEnv> = async ({ 
     if (before === null || before.deletedAt !== null) throw new AppError("not_found");
     mayManage(actor, before.role);
     if (body.role !== undefined) mayGrant(actor, body.role);
-    if (body.status === "disabled" || (body.role !== undefined && body.role !== before.role)) keepsAnOwner(actor, params.id);
+    if (body.status === "disabled" || (body.role !== undefined && body.role !== before.role))
+      keepsAnOwner(actor, params.id);
     const now = new Date();
     const [after = before] = await tx
       .update(users)
