@@ -18,7 +18,6 @@ export async function prepareDatabases(server: LocalPostgres, secrets: LocalSecr
     await superuser.unsafe(`alter role domicile_owner password '${secrets.ownerPassword}'`);
     const existing = new Set((await superuser`select datname from pg_database`).map((row) => row["datname"] as string));
     for (const database of databases) {
-      // oxlint-disable-next-line no-await-in-loop -- roles and databases are made one after the other
       await prepare(superuser, database, secrets.appPasswords[database], existing.has(database));
     }
   } finally {

@@ -83,7 +83,6 @@ async function stream(response: ServerResponse): Promise<void> {
   response.writeHead(200, { "content-type": "text/plain" });
   for (const piece of ["one\n", "two\n", "three\n"]) {
     response.write(piece);
-    // oxlint-disable-next-line no-await-in-loop -- the pause is the point
     await new Promise((resumed) => setTimeout(resumed, 50));
   }
   response.end();

@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import type { WorkerdStructuredLog } from "miniflare";
-import { databases, prepareDatabases } from "./migrate.ts";
+import { prepareDatabases, type databases } from "./migrate.ts";
 import { startPostgres, type LocalPostgres } from "./postgres.ts";
 import { localSecrets, type LocalSecrets } from "./secrets.ts";
 import { startWorkers, type RunningWorkers } from "./workers.ts";
@@ -76,11 +76,9 @@ export async function startPlatform({ stateDir, port, onLog }: PlatformOptions):
 async function untilHealthy(baseUrl: string): Promise<void> {
   const deadline = Date.now() + 30_000;
   for (;;) {
-    // oxlint-disable-next-line no-await-in-loop -- polling
     const answer = await fetch(`${baseUrl}/healthz`).catch((error: unknown) => error);
     if (answer instanceof Response && answer.ok) return;
     if (Date.now() > deadline) throw new Error("the platform is not healthy after 30 s", { cause: answer });
-    // oxlint-disable-next-line no-await-in-loop -- polling
     await new Promise((resolved) => setTimeout(resolved, 50));
   }
 }

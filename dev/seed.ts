@@ -42,7 +42,6 @@ export async function setUpstreams(platform: Platform, origins: readonly SampleO
   const upstreams = Object.fromEntries(origins.map(({ region, url }) => [region, url]));
   const names = new Set<string>(demoCustomers.map(({ name }) => name));
   for (const { id } of (await listCustomers(platform)).filter((customer) => names.has(customer.name))) {
-    // oxlint-disable-next-line no-await-in-loop -- two customers
     await operate(platform, 200, `/operator/v1/customers/${id}`, "PATCH", { upstreams });
   }
 }
@@ -58,10 +57,8 @@ async function seedCustomers(platform: Platform): Promise<Seeded[]> {
       allowed_regions: ["us", "eu"],
       default_region: "us",
     };
-    // oxlint-disable-next-line no-await-in-loop -- each has to be there before its users
     const customer =
       existing.find((known) => known.name === name) ?? (await create(platform, "/operator/v1/customers", wanted));
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
     for (const user of users) await seedUser(platform, customer.id, user);
     seeded.push(customer);
   }

@@ -55,7 +55,6 @@ async function main(): Promise<void> {
 
 async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void> {
   for (const closer of closers.toReversed()) {
-    // oxlint-disable-next-line no-await-in-loop -- in the reverse order of starting
     await closer();
   }
   letGo(folder);

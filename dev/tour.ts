@@ -37,7 +37,6 @@ async function signIn(demo: Demo, email: string, say: Say): Promise<string> {
 
 async function servedFromHome(demo: Demo, token: string, say: Say): Promise<void> {
   for (const country of ["DE", "US"]) {
-    // oxlint-disable-next-line no-await-in-loop -- in the order they are told
     const answer = await expectStatus(200, demo.base_url, "/v1/me", {
       token,
       headers: { "domicile-dev-country": country },
@@ -116,11 +115,9 @@ async function signedOutAtOnce(demo: Demo, token: string, say: Say): Promise<voi
 async function eventually(status: number, attempt: () => Promise<Answer>): Promise<Answer> {
   const deadline = Date.now() + 5000;
   for (;;) {
-    // oxlint-disable-next-line no-await-in-loop -- polling
     const answer = await attempt();
     if (answer.status === status) return answer;
     if (Date.now() > deadline) throw new Error(`still ${answer.status} after 5 s, not ${status}`);
-    // oxlint-disable-next-line no-await-in-loop -- polling
     await new Promise((waited) => setTimeout(waited, 250));
   }
 }

@@ -32,5 +32,5 @@ export function idSchema(noun: IdNoun): z.ZodString {
   return z
     .string()
     .refine((value) => isId(noun, value), `must be an id that begins with "${idPrefix[noun]}_"`)
-    .meta({ example: `${idPrefix[noun]}_01h455vb4pex5vsknk084sn02q` }) as z.ZodString;
+    .meta({ example: `${idPrefix[noun]}_01h455vb4pex5vsknk084sn02q` });
 }

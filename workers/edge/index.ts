@@ -23,7 +23,7 @@ export default {
       corsOrigins: [],
       proxied: false,
     };
-    return finish(await answer(passage, env.OPERATOR as unknown as Fetcher), passage);
+    return finish(await answer(passage, env.OPERATOR), passage);
   },
 } satisfies ExportedHandler<EdgeEnv>;
 

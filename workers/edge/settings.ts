@@ -49,9 +49,12 @@ export function edgeOf(env: EdgeEnv): Edge {
   return edge;
 }
 
+function now(): number {
+  return Date.now();
+}
+
 function makeEdge(env: EdgeEnv): Edge {
   const settings = envSchema.parse(env, { reportInput: false });
-  const now = (): number => Date.now();
   const gates: Record<Region, unknown> = { us: env.GATE_US, eu: env.GATE_EU };
   const workers = { us: env.REGION_US, eu: env.REGION_EU } as unknown as Record<Region, Fetcher>;
   const regionKeys = new RegionKeys(workers, now);

@@ -16,7 +16,7 @@ export interface Served {
   readonly idempotencyKey: string | null;
   /** The body as it came, for comparing repeated requests. */
   readonly bodyBytes: Uint8Array;
-  waitUntil(promise: Promise<unknown>): void;
+  readonly waitUntil: (promise: Promise<unknown>) => void;
 }
 
 /** What a handler answers: JSON, or nothing with a 204. */

@@ -1,11 +1,4 @@
-import {
-  createLocalJWKSet,
-  decodeProtectedHeader,
-  exportJWK,
-  generateKeyPair,
-  jwtVerify,
-  type JSONWebKeySet,
-} from "jose";
+import { createLocalJWKSet, decodeProtectedHeader, exportJWK, generateKeyPair, jwtVerify } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
 import { identityTokenType, sessionAudience, sessionTokenType } from "../../../schema/session-token.ts";
 import { KeyRing, privateKeySchema, type PrivateKey } from "./key-ring.ts";
@@ -36,7 +29,7 @@ describe("the key ring", () => {
     const claims = { sub: "usr_1", sid: "ses_1", cid: "cus_1", ctr: null, iat: now, exp: now + 60 };
     const token = await new KeyRing([first, second], options).signSession(claims);
     expect(decodeProtectedHeader(token)).toEqual({ alg: "EdDSA", typ: sessionTokenType, kid: "eu_first" });
-    const rotated = createLocalJWKSet(new KeyRing([second, first], options).jwks() as JSONWebKeySet);
+    const rotated = createLocalJWKSet(new KeyRing([second, first], options).jwks());
     const { payload } = await jwtVerify(token, rotated, { audience: sessionAudience, issuer: options.issuer });
     expect(payload).toMatchObject({ sub: "usr_1", rgn: "eu" });
   });
@@ -45,7 +38,7 @@ describe("the key ring", () => {
     const ring = new KeyRing([first], options);
     const principal = { type: "user", id: "usr_1", session_id: "ses_1", role: "member", ...facts } as const;
     const token = await ring.signIdentity(principal, "https://origin.example", Date.now());
-    const { payload, protectedHeader } = await jwtVerify(token, createLocalJWKSet(ring.jwks() as JSONWebKeySet), {
+    const { payload, protectedHeader } = await jwtVerify(token, createLocalJWKSet(ring.jwks()), {
       audience: "https://origin.example",
       typ: identityTokenType,
     });

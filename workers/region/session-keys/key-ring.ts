@@ -83,7 +83,13 @@ export class KeyRing {
   async #sign(typ: string, claims: Record<string, unknown>): Promise<string> {
     const first = this.#keys[0];
     if (first === undefined) throw new Error("a key ring has a key");
-    this.#signing ??= importJWK(first, "EdDSA") as Promise<CryptoKey>;
+    this.#signing ??= importPrivate(first);
     return new SignJWT(claims).setProtectedHeader({ alg: "EdDSA", typ, kid: first.kid }).sign(await this.#signing);
   }
+}
+
+async function importPrivate(key: PrivateKey): Promise<CryptoKey> {
+  const imported = await importJWK(key, "EdDSA");
+  if (imported instanceof Uint8Array) throw new Error("an Ed25519 key is not a secret");
+  return imported;
 }

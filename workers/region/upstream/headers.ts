@@ -74,7 +74,8 @@ function withoutHop(from: Headers): Headers {
 }
 
 function deletePrefixed(headers: Headers, prefixes: readonly string[]): void {
-  for (const name of [...headers.keys()]) if (prefixes.some((prefix) => name.startsWith(prefix))) headers.delete(name);
+  for (const name of Array.from(headers.keys()))
+    if (prefixes.some((prefix) => name.startsWith(prefix))) headers.delete(name);
 }
 
 function withoutSession(cookie: string | null): string | null {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { roles } from "../../../schema/principal.ts";
+import type { Role } from "../../../schema/principal.ts";
+import type { Actor } from "../../../schema/forwarded.ts";
 import { keepsAnOwner, mayGrant, mayManage, rankOf } from "./role-rules.ts";
 
 const facts = { customer_id: "cus_1", region: "eu", tier: "basic" } as const;
-const user = (role: (typeof roles)[number]) =>
-  ({ type: "user", id: "usr_1", session_id: "ses_1", role, ...facts }) as const;
-const key = { type: "api_key", id: "key_1", scopes: [], ...facts } as const;
+const user = (role: Role) => ({ type: "user", id: "usr_1", session_id: "ses_1", role, ...facts }) as const;
+const key = { type: "api_key", id: "key_1", scopes: [], ...facts } satisfies Actor;
 
 describe("roles", () => {
   it("are granted up to one's own, by users, keys and operators", () => {

@@ -1,5 +1,5 @@
 import { newId } from "../../../../schema/ids.ts";
-import { createCustomer } from "../../../../schema/http/operator.ts";
+import type { createCustomer } from "../../../../schema/http/operator.ts";
 import { customers } from "../../../../schema/tables/global/configuration.ts";
 import { withDatabase } from "../../../serve/database.ts";
 import type { Handler } from "../../../serve/serve.ts";
