@@ -10,7 +10,7 @@ export default defineConfig({
           environment: "node",
         },
       },
-      "durable-objects/vitest.config.ts",
+      "*/vitest.config.ts",
       {
         test: {
           name: "platform",
