@@ -18,6 +18,8 @@ export interface Platform {
   ownerUrl(database: (typeof databases)[number]): string;
   /** A connection string of the role that the Worker of a database has. */
   appUrl(database: (typeof databases)[number]): string;
+  /** The processes that the Workers run in. */
+  runtimePids(): readonly number[];
   /** Stops the Workers and starts them on the same state: every object and every cache is evicted. */
   restartWorkers(how?: "stop" | "kill"): Promise<void>;
   close(): Promise<void>;
@@ -56,6 +58,7 @@ export async function startPlatform({ stateDir, port, onLog }: PlatformOptions):
       logs,
       ownerUrl: (database) => postgres.url("domicile_owner", secrets.ownerPassword, database),
       appUrl: (database) => postgres.url(`${database}_app`, secrets.appPasswords[database], database),
+      runtimePids: () => workers.pids,
       restartWorkers: async (how = "stop") => {
         if (how === "kill") workers.kill();
         await workers.stop();

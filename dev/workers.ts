@@ -19,6 +19,7 @@ export interface WorkersOptions {
 /** The four Workers in one workerd. */
 export interface RunningWorkers {
   stop(): Promise<void>;
+  readonly pids: readonly number[];
   /** kill -9 of the runtime. */
   kill(): void;
 }
@@ -41,6 +42,7 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
   await miniflare.ready;
   const own = runtimes().filter((pid) => !before.has(pid));
   return {
+    pids: own,
     stop: () => miniflare.dispose(),
     kill: () => {
       for (const pid of own) process.kill(pid, "SIGKILL");

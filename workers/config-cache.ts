@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import { until } from "../durable-objects/until.ts";
 import type { ConfigReaderApi, Customer, RegionState, Tier } from "../schema/config.ts";
 import { AppError } from "../schema/errors.ts";
 import type { Region } from "../schema/regions.ts";
@@ -10,17 +11,12 @@ export interface ConfigCacheOptions {
   readonly now: () => number;
 }
 
-/** Keeps a shared read alive when the request that began it is cancelled. */
+/** Lets a read behind an answer finish. */
 type WaitUntil = (promise: Promise<unknown>) => void;
 
 interface Entry {
   readonly value: unknown;
   readonly readAt: number;
-}
-
-interface Reading {
-  readonly entry: Promise<Entry>;
-  readonly since: number;
 }
 
 /** A value this old is still served while global cannot be reached, in milliseconds. */
@@ -37,7 +33,12 @@ export class ConfigCache {
   readonly #reader: ConfigReaderApi;
   readonly #options: ConfigCacheOptions;
   readonly #entries = new LRUCache<string, Entry>({ max: 10_000 });
-  readonly #readings = new Map<string, Reading>();
+  /** Keys that a request is reading just now, and since when. */
+  readonly #reading = new Map<string, number>();
+  /** Reads that failed within the last second: not tried again by every request that waits. */
+  readonly #failures = new LRUCache<string, Error>({ max: 1000, ttl: 1000 });
+  /** Rises when everything is forgotten. */
+  #generation = 0;
 
   constructor(reader: ConfigReaderApi, options: ConfigCacheOptions) {
     this.#reader = reader;
@@ -74,51 +75,61 @@ export class ConfigCache {
   /** Forgets everything: for the isolate through which a change was made. */
   forget(): void {
     this.#entries.clear();
-    this.#readings.clear();
+    this.#reading.clear();
+    this.#generation += 1;
   }
 
   async #get<T>(key: string, read: () => Promise<T>, waitUntil: WaitUntil): Promise<T> {
-    const now = this.#options.now();
     const entry = this.#entries.get(key);
-    const age = entry === undefined ? Infinity : now - entry.readAt;
-    if (entry !== undefined && age < this.#options.refreshMs) return entry.value as T;
-    const reading = this.#read(key, read, now, waitUntil);
-    if (entry === undefined || age >= this.#options.maximumMs) {
-      const fresh = await reading.catch((error: unknown) => {
-        if (entry === undefined || age > staleMs) throw new AppError("unavailable", { cause: error });
-        return entry;
-      });
-      return fresh.value as T;
+    const age = this.#ageOf(entry);
+    if (entry === undefined || age >= this.#options.maximumMs) return (await this.#fresh(key, read)) as T;
+    if (age >= this.#options.refreshMs && !this.#isBeingRead(key)) {
+      // A failure is logged where it happens; the answer has what is remembered.
+      waitUntil(this.#read(key, read).catch(() => undefined));
     }
     return entry.value as T;
   }
 
-  #read(key: string, read: () => Promise<unknown>, now: number, waitUntil: WaitUntil): Promise<Entry> {
-    const running = this.#readings.get(key);
-    if (running !== undefined && now - running.since < lostMs) return running.entry;
-    const entry = this.#readNow(key, read, now);
-    this.#readings.set(key, { entry, since: now });
-    waitUntil(
-      entry.then(
-        () => undefined,
-        (error: unknown) => {
-          const name = error instanceof Error ? error.name : typeof error;
-          console.warn(JSON.stringify({ level: "warn", event: "config.unreachable", error: name }));
-        },
-      ),
-    );
-    return entry;
+  /** A value younger than the maximum: one request reads it, those that come meanwhile wait for that. */
+  async #fresh(key: string, read: () => Promise<unknown>): Promise<unknown> {
+    await until(() => !this.#isBeingRead(key), lostMs);
+    const shared = this.#entries.get(key);
+    if (shared !== undefined && this.#ageOf(shared) < this.#options.maximumMs) return shared.value;
+    try {
+      const failed = this.#failures.get(key);
+      if (failed !== undefined) throw failed;
+      return (await this.#read(key, read)).value;
+    } catch (cause) {
+      if (shared === undefined || this.#ageOf(shared) > staleMs) throw new AppError("unavailable", { cause });
+      return shared.value;
+    }
   }
 
-  async #readNow(key: string, read: () => Promise<unknown>, readAt: number): Promise<Entry> {
-    const reading = this.#readings;
+  async #read(key: string, read: () => Promise<unknown>): Promise<Entry> {
+    const readAt = this.#options.now();
+    const generation = this.#generation;
+    this.#reading.set(key, readAt);
     try {
       const entry = { value: await read(), readAt };
       // A change made through this isolate while the read was under way may not be in it: then it is not kept.
-      if (reading.get(key)?.since === readAt) this.#entries.set(key, entry);
+      if (generation === this.#generation) this.#entries.set(key, entry);
       return entry;
+    } catch (error) {
+      const name = error instanceof Error ? error.name : typeof error;
+      console.warn(JSON.stringify({ level: "warn", event: "config.unreachable", error: name }));
+      this.#failures.set(key, new Error("global could not be read a moment ago", { cause: error }));
+      throw error;
     } finally {
-      if (reading.get(key)?.since === readAt) reading.delete(key);
+      if (this.#reading.get(key) === readAt) this.#reading.delete(key);
     }
+  }
+
+  #isBeingRead(key: string): boolean {
+    const since = this.#reading.get(key);
+    return since !== undefined && this.#options.now() - since < lostMs;
+  }
+
+  #ageOf(entry: Entry | undefined): number {
+    return entry === undefined ? Infinity : this.#options.now() - entry.readAt;
   }
 }

@@ -1,4 +1,5 @@
 import type { AdmitAnswer, AdmitCall, Proof } from "../../schema/admission.ts";
+import { until } from "../until.ts";
 
 /** The face of a Gate that is called. */
 export interface GateStub {
@@ -11,7 +12,7 @@ export interface Debts {
   returnDebt(debt: number): void;
 }
 
-/** The part of the execution context that keeps a shared call alive when the request that leads it is cancelled. */
+/** The part of the execution context that lets a request finish what others wait for when its client leaves. */
 export interface KeepAlive {
   waitUntil(promise: Promise<unknown>): void;
 }
@@ -22,26 +23,24 @@ export interface Asked {
   readonly at: number;
 }
 
-interface Gathering {
-  readonly proofs: Proof[];
-  readonly answer: Promise<AdmitAnswer | null>;
+/** A request that waits. It looks at `told`: an answer, null for none, or that it is to make the next call. */
+interface Waiter {
+  readonly proof: Proof;
+  told: Asked | null | "make the next call" | "nothing yet";
 }
 
 /**
- * Calls to one Gate from one isolate. The first request goes at once. Those that come while it is under way gather, and go
- * together when it is over. A batch is closed before it is sent, so a request that comes after a sign-out was answered is
- * always in a call that the Gate hears after the sign-out.
- *
- * Hazard: a promise of one request is awaited by others here. Workers allow that, but end the work of a request whose client
- * leaves; `waitUntil` keeps a shared call alive until it is settled, which `timeoutMs` bounds.
+ * Calls to one Gate from one isolate. The first request calls at once. Those that come while a call is under way wait, and when it
+ * is over one of them makes a call for all who wait by then. Who comes after that call was sent waits for the next, so a
+ * request that comes after a sign-out was answered is always in a call that the Gate hears after the sign-out.
  */
 export class Batcher {
   readonly #stub: () => GateStub;
   readonly #debts: Debts;
   readonly #timeoutMs: number;
-  #underWay: Promise<unknown> | null = null;
-  #sentAt = 0;
-  #gathering: Gathering | null = null;
+  #waiting: Waiter[] = [];
+  /** When the call under way was sent, epoch milliseconds; null when there is none. */
+  #sentAt: number | null = null;
 
   constructor(stub: () => GateStub, debts: Debts, timeoutMs: number) {
     this.#stub = stub;
@@ -50,43 +49,44 @@ export class Batcher {
   }
 
   /** Asks about one proof; null when the Gate cannot be reached in time. */
-  async ask(proof: Proof, keepAlive: KeepAlive): Promise<Asked | null> {
-    if (this.#underWay === null || this.#isLost()) return this.#asked(this.#send([proof], keepAlive), 0);
-    const gathering = (this.#gathering ??= this.#gather(this.#underWay, keepAlive));
-    const at = gathering.proofs.push(proof) - 1;
-    return this.#asked(gathering.answer, at);
+  ask(proof: Proof, keepAlive: KeepAlive): Promise<Asked | null> {
+    const waiter: Waiter = { proof, told: "nothing yet" };
+    const asked = this.#isUnderWay() ? this.#wait(waiter) : this.#callFor([waiter]);
+    // Were it torn down with its client gone, those that it calls for would wait in vain.
+    keepAlive.waitUntil(asked);
+    return asked;
   }
 
-  /** Whether a call has outlived every bound on it: its request was torn down with it, and it will never settle. */
-  #isLost(): boolean {
-    if (Date.now() - this.#sentAt < 3 * this.#timeoutMs) return false;
-    this.#gathering = null;
-    return true;
+  /** A call that has outlived every bound on it was torn down with its request, and is not waited for. */
+  #isUnderWay(): boolean {
+    return this.#sentAt !== null && Date.now() - this.#sentAt < this.#patienceMs();
   }
 
-  async #asked(answer: Promise<AdmitAnswer | null>, at: number): Promise<Asked | null> {
-    const told = await answer;
-    return told === null ? null : { answer: told, at };
+  #patienceMs(): number {
+    return 3 * this.#timeoutMs;
   }
 
-  #gather(underWay: Promise<unknown>, keepAlive: KeepAlive): Gathering {
-    const proofs: Proof[] = [];
-    const answer = underWay.then(() => {
-      this.#gathering = null;
-      return this.#send(proofs, keepAlive);
-    });
-    keepAlive.waitUntil(answer);
-    return { proofs, answer };
+  async #wait(waiter: Waiter): Promise<Asked | null> {
+    this.#waiting.push(waiter);
+    await until(() => waiter.told !== "nothing yet", this.#patienceMs());
+    if (waiter.told === "nothing yet" || waiter.told === "make the next call") {
+      const others = this.#waiting.filter((other) => other !== waiter);
+      this.#waiting = [];
+      return this.#callFor([waiter, ...others]);
+    }
+    return waiter.told;
   }
 
-  #send(proofs: readonly Proof[], keepAlive: KeepAlive): Promise<AdmitAnswer | null> {
-    const call = this.#call(proofs).finally(() => {
-      if (this.#underWay === call) this.#underWay = null;
-    });
-    this.#underWay = call;
+  /** Calls for `waiters`, the first of which is the caller, tells the others, and lets one of those that came since make the next. */
+  async #callFor(waiters: readonly Waiter[]): Promise<Asked | null> {
     this.#sentAt = Date.now();
-    keepAlive.waitUntil(call);
-    return call;
+    const answer = await this.#call(waiters.map((waiter) => waiter.proof));
+    const told = waiters.map((_waiter, at) => (answer === null ? null : { answer, at }));
+    for (const [at, waiter] of waiters.entries()) waiter.told = told[at] ?? null;
+    const [next] = this.#waiting;
+    this.#sentAt = next === undefined ? null : Date.now();
+    if (next !== undefined) next.told = "make the next call";
+    return told[0] ?? null;
   }
 
   /** One call, repeated once if the runtime says that this can help. Never rejects. */
@@ -107,7 +107,7 @@ export class Batcher {
   }
 
   async #inTime(call: AdmitCall): Promise<AdmitAnswer> {
-    let timer: ReturnType<typeof setTimeout> | null = null;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => reject(new GateTimeout()), this.#timeoutMs);
     });

@@ -16,6 +16,6 @@ export function handleOpenApi(): Response {
 }
 
 /** `GET /.well-known/jwks.json`: every region's public keys. */
-export async function handleJwks({ edge, waitUntil }: Passage): Promise<Response> {
-  return Response.json(await edge.regionKeys.jwks(waitUntil), { headers: { "cache-control": "public, max-age=60" } });
+export async function handleJwks({ edge }: Passage): Promise<Response> {
+  return Response.json(await edge.regionKeys.jwks(), { headers: { "cache-control": "public, max-age=60" } });
 }

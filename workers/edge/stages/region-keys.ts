@@ -1,5 +1,6 @@
 import { importJWK, type CryptoKey, type JWK } from "jose";
 import { z } from "zod";
+import { until } from "../../../durable-objects/until.ts";
 import { isRegion, regionNames, type Region } from "../../../schema/regions.ts";
 
 /** Age at which a region's keys are fetched again, in milliseconds. */
@@ -17,11 +18,6 @@ interface Held {
   readonly keys: ReadonlyMap<string, CryptoKey>;
 }
 
-interface Fetching {
-  readonly since: number;
-  readonly held: Promise<Held>;
-}
-
 const jwksSchema = z.object({ keys: z.array(z.looseObject({ kid: z.string() })) });
 
 /** The public session keys of every region, fetched over the private bindings and kept in memory (RFC 7517). */
@@ -29,7 +25,8 @@ export class RegionKeys {
   readonly #workers: Readonly<Record<Region, Fetcher>>;
   readonly #now: () => number;
   readonly #held = new Map<Region, Held>();
-  readonly #fetching = new Map<Region, Fetching>();
+  /** Regions that a request is asking just now, and since when. */
+  readonly #fetching = new Map<Region, number>();
 
   constructor(workers: Readonly<Record<Region, Fetcher>>, now: () => number) {
     this.#workers = workers;
@@ -40,59 +37,71 @@ export class RegionKeys {
   async find(kid: string, waitUntil: WaitUntil): Promise<{ key: CryptoKey; region: Region } | null> {
     const region = kid.slice(0, Math.max(0, kid.indexOf("_")));
     if (!isRegion(region)) return null;
-    const held = this.#held.get(region);
-    const age = held === undefined ? Infinity : this.#now() - held.fetchedAt;
-    const known = held?.keys.get(kid);
+    const known = this.#held.get(region)?.keys.get(kid);
     if (known !== undefined) {
-      if (age > freshMs) waitUntil(this.#fetch(region, waitUntil).catch(() => null));
+      // A failure is logged where it happens; the old keys go on.
+      if (this.#ageOf(region) > freshMs && !this.#isBeingFetched(region)) {
+        waitUntil(this.#fetch(region).catch(() => undefined));
+      }
       return { key: known, region };
     }
-    if (age < cooldownMs) return null;
-    const key = (await this.#fetch(region, waitUntil)).keys.get(kid);
+    const key = (await this.#current(region)).keys.get(kid);
     return key === undefined ? null : { key, region };
   }
 
   /** Every region's keys in one set, for clients and upstreams. A region that cannot be asked gives what is held of it. */
-  async jwks(waitUntil: WaitUntil): Promise<{ keys: JWK[] }> {
+  async jwks(): Promise<{ keys: JWK[] }> {
     const sets = await Promise.all(
-      regionNames.map(async (region) => {
-        const held = this.#held.get(region);
-        if (held !== undefined && this.#now() - held.fetchedAt < cooldownMs) return held.jwks;
-        return this.#fetch(region, waitUntil).then(
-          (fetched) => fetched.jwks,
-          () => held?.jwks ?? [],
-        );
-      }),
+      regionNames.map((region) =>
+        this.#current(region).then(
+          (held) => held.jwks,
+          () => this.#held.get(region)?.jwks ?? [],
+        ),
+      ),
     );
     return { keys: sets.flat() };
   }
 
-  #fetch(region: Region, waitUntil: WaitUntil): Promise<Held> {
-    const running = this.#fetching.get(region);
-    if (running !== undefined && this.#now() - running.since < lostMs) return running.held;
-    const held = this.#fetchNow(region);
-    this.#fetching.set(region, { since: this.#now(), held });
-    const settled = held.then(
-      () => this.#fetching.delete(region),
-      (error: unknown) => {
-        this.#fetching.delete(region);
-        const name = error instanceof Error ? error.name : typeof error;
-        console.warn(JSON.stringify({ level: "warn", event: "region_keys.unreachable", region, error: name }));
-      },
-    );
-    waitUntil(settled);
-    return held;
+  /** Keys no older than the cooldown: one request fetches them, those that come meanwhile wait for that. */
+  async #current(region: Region): Promise<Held> {
+    await until(() => !this.#isBeingFetched(region), lostMs);
+    const held = this.#held.get(region);
+    return held !== undefined && this.#ageOf(region) < cooldownMs ? held : this.#fetch(region);
   }
 
-  async #fetchNow(region: Region): Promise<Held> {
-    const response = await this.#workers[region].fetch("https://region.internal/.well-known/jwks.json");
-    if (!response.ok) throw new Error(`a region answered ${response.status} for its keys`);
-    const jwks = jwksSchema.parse(await response.json()).keys.filter(({ kid }) => kid.startsWith(`${region}_`));
-    const imported = await Promise.all(
-      jwks.map(async (jwk) => [jwk.kid, (await importJWK(jwk, "EdDSA")) as CryptoKey] as const),
-    );
-    const held = { fetchedAt: this.#now(), jwks, keys: new Map(imported) };
-    this.#held.set(region, held);
-    return held;
+  async #fetch(region: Region): Promise<Held> {
+    this.#fetching.set(region, this.#now());
+    try {
+      const response = await this.#workers[region].fetch("https://region.internal/.well-known/jwks.json");
+      if (!response.ok) throw new Error(`a region answered ${response.status} for its keys`);
+      const held = { fetchedAt: this.#now(), ...(await importKeys(region, await response.json())) };
+      this.#held.set(region, held);
+      return held;
+    } catch (error) {
+      const name = error instanceof Error ? error.name : typeof error;
+      console.warn(JSON.stringify({ level: "warn", event: "region_keys.unreachable", region, error: name }));
+      throw error;
+    } finally {
+      this.#fetching.delete(region);
+    }
   }
+
+  #isBeingFetched(region: Region): boolean {
+    const since = this.#fetching.get(region);
+    return since !== undefined && this.#now() - since < lostMs;
+  }
+
+  #ageOf(region: Region): number {
+    const held = this.#held.get(region);
+    return held === undefined ? Infinity : this.#now() - held.fetchedAt;
+  }
+}
+
+/** Imports a region's published keys; those that carry another region's name are left out. */
+async function importKeys(region: Region, published: unknown): Promise<Omit<Held, "fetchedAt">> {
+  const jwks = jwksSchema.parse(published).keys.filter(({ kid }) => kid.startsWith(`${region}_`));
+  const keys = await Promise.all(
+    jwks.map(async (jwk) => [jwk.kid, (await importJWK(jwk, "EdDSA")) as CryptoKey] as const),
+  );
+  return { jwks, keys: new Map(keys) };
 }
