@@ -36,7 +36,10 @@ export function decide(
 ): Decision {
   if (tier.unlimited) return decideUnlimited(ledger, proofs, holds, alreadyServed);
   const names = tier.policies.map((policy) => policy.name);
-  const before = refillAll(reconcile(ledger.buckets, tier.policies, now), now);
+  const reconciled = reconcile(ledger.buckets, tier.policies, now);
+  // A lease was stored against the policies of its time: it does not cover buckets that came or changed since.
+  const held = reconciled === ledger.buckets ? ledger.lease : noLease;
+  const before = refillAll(reconciled, now);
   let buckets = debitAll(before, names, alreadyServed);
   let spent = alreadyServed;
   const verdicts = proofs.map((proof): Verdict => {
@@ -48,9 +51,9 @@ export function decide(
     return { kind: "admitted", limits: states(buckets, names, now) };
   });
   const usage = ledger.usage + spent;
-  if (spent === 0) return { verdicts, ledger: { ...ledger, buckets } };
-  if (covers(ledger.lease, spent, now)) {
-    const lease = { ...ledger.lease, left: ledger.lease.left - spent };
+  if (spent === 0) return { verdicts, ledger: { ...ledger, buckets, lease: held } };
+  if (covers(held, spent, now)) {
+    const lease = { ...held, left: held.left - spent };
     return { verdicts, ledger: { buckets, lease, usage } };
   }
   const { lease, stored } = takeLease(before, names, spent, now);
@@ -71,7 +74,8 @@ function decideUnlimited(
     holds(proof) ? { kind: "admitted", limits: [] } : { kind: "refused" },
   );
   const usage = ledger.usage + alreadyServed + verdicts.filter((verdict) => verdict.kind === "admitted").length;
-  return { verdicts, ledger: { ...ledger, usage }, stored: { buckets: ledger.buckets, usage } };
+  // What is stored here knows nothing of a lease any more, so none may be spent if the tier is limited again.
+  return { verdicts, ledger: { ...ledger, lease: noLease, usage }, stored: { buckets: ledger.buckets, usage } };
 }
 
 function limited(buckets: Buckets, names: readonly string[], violated: string[], now: number): Verdict {
