@@ -62,7 +62,7 @@ export class GateClient {
   async #refresh({ batcher, known }: Line, proof: Proof, keepAlive: KeepAlive): Promise<void> {
     const asked = await batcher.ask(proof, keepAlive);
     const verdict = asked?.answer.kind === "decided" ? asked.answer.verdicts[asked.at] : undefined;
-    if (asked?.answer.kind !== "decided" || verdict === undefined) known.refreshFailed();
+    if (asked?.answer.kind !== "decided" || verdict === undefined) known.refreshFailed(proof);
     else if (asked.answer.facts === null || verdict.kind === "refused") known.forget(proof);
     else known.learn(proof, asked.answer.facts, verdict, asked.answer, this.#options.now());
   }

@@ -5,20 +5,25 @@ import type { Admission } from "./admission.ts";
 /** For how long an isolate goes on by what it last knew while a Gate cannot be reached, in milliseconds. */
 const fallBackMs = 60_000;
 
+/** A proof that the Gate accepted. Each has its own time: one session's requests must not keep another, ended one alive. */
+interface Accepted {
+  /** Epoch milliseconds. */
+  readonly at: number;
+  refreshing: boolean;
+}
+
 /**
  * What one isolate last heard from one Gate. Serves an unlimited principal between two questions, and anybody, counting down
  * and never refilling, while the Gate cannot be reached. Whatever is served from here is a debt that the Gate is told of.
  */
 export class LastKnown {
-  /** Proofs that the Gate accepted when it was last asked. */
-  readonly #accepted = new LRUCache<string, true>({ max: 50 });
+  /** Proofs that the Gate accepted when it was last asked about them. */
+  readonly #accepted = new LRUCache<string, Accepted>({ max: 50 });
   #facts: GateFacts | null = null;
   #limits: readonly LimitState[] = [];
   #usage = 0;
-  #at = 0;
   #reuseForMs = 0;
   #debt = 0;
-  #refreshing = false;
 
   /** Keeps a decision of the Gate. */
   learn(
@@ -32,10 +37,8 @@ export class LastKnown {
     this.#facts = facts;
     this.#limits = verdict.limits;
     this.#usage = told.usage;
-    this.#at = now;
     this.#reuseForMs = told.reuseForMs;
-    this.#refreshing = false;
-    this.#accepted.set(proofKey(proof), true);
+    this.#accepted.set(proofKey(proof), { at: now, refreshing: false });
   }
 
   /** Forgets a proof that the Gate refused. */
@@ -48,10 +51,12 @@ export class LastKnown {
    * have it refreshed; that request is counted by the refresh, every other one becomes a debt.
    */
   reuse(proof: Proof, now: number): { admission: Admission; refreshDue: boolean } | null {
-    const age = now - this.#at;
-    if (this.#facts === null || age >= this.#reuseForMs || !this.#accepted.has(proofKey(proof))) return null;
-    const refreshDue = !this.#refreshing && age * 2 >= this.#reuseForMs;
-    if (refreshDue) this.#refreshing = true;
+    const accepted = this.#accepted.get(proofKey(proof));
+    if (this.#facts === null || accepted === undefined) return null;
+    const age = now - accepted.at;
+    if (age >= this.#reuseForMs) return null;
+    const refreshDue = !accepted.refreshing && age * 2 >= this.#reuseForMs;
+    if (refreshDue) accepted.refreshing = true;
     else this.#debt += 1;
     this.#usage += 1;
     const admission = { kind: "admitted", facts: this.#facts, limits: this.#limits, usage: this.#usage } as const;
@@ -59,14 +64,16 @@ export class LastKnown {
   }
 
   /** Lets another request refresh, after a refresh that failed; the request it was for is owed. */
-  refreshFailed(): void {
-    this.#refreshing = false;
+  refreshFailed(proof: Proof): void {
+    const accepted = this.#accepted.get(proofKey(proof));
+    if (accepted !== undefined) accepted.refreshing = false;
     this.#debt += 1;
   }
 
   /** The decision while the Gate cannot be reached. */
   fallBack(proof: Proof, now: number, retryAfterSeconds = 1): Admission {
-    if (this.#facts === null || now - this.#at > fallBackMs || !this.#accepted.has(proofKey(proof))) {
+    const accepted = this.#accepted.get(proofKey(proof));
+    if (this.#facts === null || accepted === undefined || now - accepted.at > fallBackMs) {
       return { kind: "unavailable", retryAfterSeconds };
     }
     const violated = this.#limits.filter((limit) => limit.remaining < 1).map((limit) => limit.name);
