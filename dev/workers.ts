@@ -59,6 +59,7 @@ function workerOptions(name: WorkerName, script: string, options: WorkersOptions
     modules: [{ type: "ESModule" as const, path: "index.js", contents: script }],
     bindings: { ...(declared["bindings"] as Record<string, unknown>), ...variables(name, options) },
     hyperdrives: databases,
+    stripCfConnectingIp: false,
     ...(name === "domicile-edge" && { unsafeDirectSockets: [{ host: "127.0.0.1", port: options.port }] }),
   };
 }

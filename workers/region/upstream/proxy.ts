@@ -45,15 +45,12 @@ async function fetchInTime(
   const abort = (): void => controller.abort();
   let timer = setTimeout(abort, timeoutMs);
   let waiting = true;
-  const moving = new TransformStream<Uint8Array, Uint8Array>({
-    transform: (chunk, stream) => {
-      clearTimeout(timer);
-      if (waiting) timer = setTimeout(abort, timeoutMs);
-      stream.enqueue(chunk);
-    },
-  });
+  const moved = (): void => {
+    clearTimeout(timer);
+    if (waiting) timer = setTimeout(abort, timeoutMs);
+  };
   try {
-    const sent = body === null ? null : body.pipeThrough(moving);
+    const sent = body === null ? null : body.pipeThrough(noting(moved));
     return await fetch(target, { ...init, body: sent, signal: controller.signal });
   } catch (cause) {
     throw new AppError(controller.signal.aborted ? "upstream_timeout" : "upstream_unreachable", { cause });
@@ -61,4 +58,14 @@ async function fetchInTime(
     waiting = false;
     clearTimeout(timer);
   }
+}
+
+/** Passes a body through and says each time that it moves. */
+function noting(moved: () => void): TransformStream<Uint8Array, Uint8Array> {
+  return new TransformStream({
+    transform: (chunk, stream) => {
+      moved();
+      stream.enqueue(chunk);
+    },
+  });
 }
