@@ -3,6 +3,7 @@ import { tierNameSchema } from "../config.ts";
 import { idSchema } from "../ids.ts";
 import { scopeSchema } from "../principal.ts";
 import { regionSchema } from "../regions.ts";
+import { textSchema } from "../text.ts";
 import { pageOf, pageQuery, timestamp } from "./list.ts";
 import { route } from "./route.ts";
 
@@ -40,10 +41,10 @@ export const createApiKey = route({
   access: write,
   action: "api_key.create",
   body: z.object({
-    name: z.string().trim().min(1).max(100),
+    name: textSchema(1, 100),
     tier: tierNameSchema.optional(),
     scopes: z.array(scopeSchema).max(32).optional(),
-    expires_at: z.iso.datetime({ offset: true }).optional(),
+    expires_at: z.iso.datetime({ offset: true }).refine(isBeforeYear10000, "must be before the year 10000").optional(),
   }),
   creates: true,
   answers: { 201: { description: "Created; `key` is shown this once.", schema: shownOnce } },
@@ -96,6 +97,11 @@ export const rotateApiKey = route({
   creates: true,
   answers: { 201: { description: "The successor; its `key` is shown this once.", schema: shownOnce } },
 });
+
+/** Years of five digits have another form (ISO 8601), which RFC 3339 and Postgres do not take. */
+function isBeforeYear10000(time: string): boolean {
+  return new Date(time).getUTCFullYear() < 10_000;
+}
 
 /** Every route of the noun. */
 export const apiKeyRoutes = [createApiKey, listApiKeys, deleteApiKey, rotateApiKey] as const;

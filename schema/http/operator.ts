@@ -9,6 +9,7 @@ import {
 } from "../config.ts";
 import { idSchema } from "../ids.ts";
 import { regionSchema } from "../regions.ts";
+import { textSchema } from "../text.ts";
 import { pageOf, pageQuery } from "./list.ts";
 import { route } from "./route.ts";
 import { managedUserSchema, newUserSchema } from "./users.ts";
@@ -24,11 +25,16 @@ const byRegion = z.object({ name: regionSchema });
 /** An origin for CORS: scheme, host and port, nothing else (RFC 6454). */
 const originSchema = z.string().refine(isOrigin, "must be an origin such as https://app.example.com");
 
+const allowedRegions = z
+  .array(regionSchema)
+  .min(1)
+  .refine((names) => new Set(names).size === names.length, "must not name a region twice");
+
 const newCustomer = z.strictObject({
-  name: z.string().trim().min(1).max(200),
+  name: textSchema(1, 200),
   tier: tierNameSchema,
   key_tiers: z.array(tierNameSchema).max(20).optional().meta({ description: "Default: the tier alone." }),
-  allowed_regions: z.array(regionSchema).min(1),
+  allowed_regions: allowedRegions,
   default_region: regionSchema,
   travel_policy: z.enum(["allow", "reauthenticate"]).default("allow"),
   cors_origins: z.array(originSchema).max(50).default([]),
@@ -40,7 +46,7 @@ const customerChange = z.strictObject({
   status: z.enum(["active", "suspended"]).optional(),
   tier: tierNameSchema.optional(),
   key_tiers: z.array(tierNameSchema).max(20).optional(),
-  allowed_regions: z.array(regionSchema).min(1).optional(),
+  allowed_regions: allowedRegions.optional(),
   default_region: regionSchema.optional(),
   travel_policy: z.enum(["allow", "reauthenticate"]).optional(),
   cors_origins: z.array(originSchema).max(50).optional(),

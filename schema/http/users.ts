@@ -2,6 +2,7 @@ import { z } from "zod";
 import { idSchema } from "../ids.ts";
 import { roleSchema } from "../principal.ts";
 import { regionSchema } from "../regions.ts";
+import { textSchema } from "../text.ts";
 import { pageOf, pageQuery, timestamp } from "./list.ts";
 import { route } from "./route.ts";
 
@@ -12,7 +13,7 @@ export const emailSchema = z.string().trim().max(254).pipe(z.email()).meta({ exa
 export const newPasswordSchema = z.string().min(8).max(256);
 
 /** A person's name. */
-export const nameSchema = z.string().trim().min(1).max(200).meta({ example: "Ada Lovelace" });
+export const nameSchema = textSchema(1, 200).meta({ example: "Ada Lovelace" });
 
 /** A user, in the answer to a sign-in and in `/v1/me`. */
 export const userSchema = z

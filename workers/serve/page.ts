@@ -1,5 +1,6 @@
 import { base64url } from "jose";
 import { z } from "zod";
+import { isStorable } from "../../schema/text.ts";
 import { invalid } from "./validate.ts";
 
 /** A page of a list, as answered. */
@@ -8,7 +9,7 @@ export interface Page<T> {
   readonly next_cursor: string | null;
 }
 
-const cursorSchema = z.object({ after: z.string().min(1).max(128) });
+const cursorSchema = z.object({ after: z.string().min(1).max(128).refine(isStorable) });
 
 /**
  * The id after which a page begins. Lists are ordered by id, which is by creation time (UUIDv7), so a page never skips or

@@ -1,9 +1,11 @@
+import { isStorable } from "../../../../schema/text.ts";
+
 /**
  * What is wrong with a URL as a customer's upstream, null if nothing: https on a public name, without credentials, query or
  * fragment. `local` permits http to loopback, for the platform on one machine.
  */
 export function upstreamFault(text: string, local: boolean): string | null {
-  if (!URL.canParse(text)) return "is not a URL";
+  if (!URL.canParse(text) || !isStorable(text)) return "is not a URL";
   const url = new URL(text);
   if (url.username !== "" || url.password !== "") return "must not hold credentials";
   if (url.search !== "" || url.hash !== "") return "must not have a query or a fragment";
