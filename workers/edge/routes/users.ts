@@ -2,6 +2,7 @@ import { base64url } from "jose";
 import { z } from "zod";
 import type { Customer } from "../../../schema/config.ts";
 import { AppError } from "../../../schema/errors.ts";
+import { isId } from "../../../schema/ids.ts";
 import { listUsers, newUserSchema } from "../../../schema/http/users.ts";
 import type { Principal } from "../../../schema/principal.ts";
 import { regionForPlace, regionSchema, type Region } from "../../../schema/regions.ts";
@@ -30,6 +31,7 @@ export async function settleHome(passage: Passage, customer: Customer): Promise<
 
 /** `/v1/users/{id}`: served where the user is at home. Another customer's user is looked for at the caller's, and not found. */
 export async function handleOneUser(passage: Passage, principal: Principal, id: string): Promise<Response> {
+  if (!isId("user", id)) throw new AppError("not_found");
   const login = await passage.directory.byUser(id);
   const own = login !== null && login.customer_id === principal.customer_id;
   const region = own ? login.region : principal.region;

@@ -14,8 +14,11 @@ export interface Forwarding {
 /** Headers that end at the edge: the credential is proven here, and nobody further on needs it. */
 const withheld = new Set(["authorization", "cf-access-jwt-assertion"]);
 
+/** Headers of a body, which a GET or HEAD has no use for (RFC 9110 §9.3.1) and may not be forwarded with. */
+const ofBody = new Set(["content-length", "content-type", "content-encoding", "transfer-encoding"]);
+
 /**
- * Hands a request to a Worker over its private binding, streaming. Nothing that a client sends under `Domicile-` gets through; what
+ * Hands a request to a Worker over its private binding, streaming. The body of a GET or HEAD ends here: it means nothing. Nothing that a client sends under `Domicile-` gets through; what
  * goes under it is said here.
  */
 export function forward(
@@ -24,9 +27,11 @@ export function forward(
   { actor, customerId, url, body }: Forwarding,
 ): Promise<Response> {
   const { request, facts } = passage;
+  const bodiless = request.method === "GET" || request.method === "HEAD";
   const headers = new Headers();
   for (const [name, value] of request.headers) {
-    if (!name.startsWith("domicile-") && !withheld.has(name)) headers.append(name, value);
+    if (name.startsWith("domicile-") || withheld.has(name) || (bodiless && ofBody.has(name))) continue;
+    headers.append(name, value);
   }
   headers.set(forwardedHeader.requestId, facts.requestId);
   headers.set(forwardedHeader.clientAddress, facts.clientAddress);
@@ -37,7 +42,7 @@ export function forward(
   return worker.fetch(url ?? request.url, {
     method: request.method,
     headers,
-    body: body ?? request.body,
+    body: bodiless ? null : (body ?? request.body),
     redirect: "manual",
   });
 }

@@ -16,6 +16,8 @@ interface Pattern {
 /** Paths under these are the platform's: what is not in the contract there is 404, never a customer's. */
 const ownPrefixes = ["/v1", "/operator", "/.well-known", "/healthz", "/openapi.json"];
 
+const proxiedMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
 /**
  * Compiles the contract into a function from method and path to a route. 404 for an unknown path of the platform's, 405 with
  * `Allow` (RFC 9110 §15.5.6) for a known one; HEAD is answered by GET. Every other path is the customers' own.
@@ -25,7 +27,11 @@ export function compileRoutes(routes: readonly RouteContract[]): (method: string
   const literal = new Map(patterns.filter(isLiteral).map((pattern) => [`/${pattern.segments.join("/")}`, pattern]));
   const templates = patterns.filter((pattern) => !isLiteral(pattern));
   return (method, path) => {
-    if (!isOwn(path)) return { kind: "proxied" };
+    if (!isOwn(path)) {
+      // TRACE echoes what the upstream was sent (RFC 9110 §9.3.8), the identity that the region signed too.
+      if (method === "TRACE") throw new AppError("method_not_allowed", { headers: { allow: proxiedMethods } });
+      return { kind: "proxied" };
+    }
     const pattern =
       literal.get(path) ?? templates.find((template) => fits(template.segments, path.slice(1).split("/")));
     if (pattern === undefined) throw new AppError("not_found");

@@ -12,12 +12,12 @@ export interface RequestFacts {
   readonly traceparent: string;
 }
 
-/** Reads the facts. `local`: `Domicile-Dev-Country` sets the country, which is "US" without it. */
-export function readFacts(request: Request, local: boolean): RequestFacts {
+/** Reads the facts of a request for `url`. `local`: `Domicile-Dev-Country` sets the country, which is "US" without it. */
+export function readFacts(request: Request, url: URL, local: boolean): RequestFacts {
   const requestId = newId("request");
   return {
     requestId,
-    url: new URL(request.url),
+    url,
     country: readCountry(request, local),
     clientAddress: request.headers.get("cf-connecting-ip") ?? "127.0.0.1",
     traceparent: readTraceparent(request.headers.get("traceparent")) ?? newTraceparent(),
