@@ -1,10 +1,12 @@
-import { describe, expect, it } from "vitest";
+import { createConnection } from "node:net";
+import { describe, expect, inject, it } from "vitest";
 import { decide, emptyLedger } from "../durable-objects/gate/decide.ts";
 import { LastKnown } from "../durable-objects/gate/last-known.ts";
 import { restore } from "../durable-objects/gate/lease.ts";
 import { remaining, type Buckets } from "../durable-objects/gate/token-bucket.ts";
 import type { GateFacts, Proof } from "../schema/admission.ts";
 import type { Tier } from "../schema/config.ts";
+import { baseUrl, call, newCustomer, newUser, operate, type TestUser } from "./world.ts";
 
 const facts: GateFacts = { type: "user", id: "usr_1", customer_id: "cus_1", role: "owner", tier: "ci" };
 const first: Proof = { kind: "session", sessionId: "ses_1" };
@@ -70,3 +72,120 @@ describe("a tier that changes under a lease", () => {
     return remaining(bucket);
   }
 });
+
+describe("input that Postgres cannot hold", () => {
+  const nul = "a\u0000b";
+  const afterNul = Buffer.from(JSON.stringify({ after: nul })).toString("base64url");
+
+  it("is refused as invalid wherever a client can put it", async () => {
+    const owner = await newUser(await newCustomer({ tier: "ci" }));
+    const asked: [string, string, object?][] = [
+      ["PATCH", "/v1/me", { name: nul }],
+      ["PATCH", "/v1/me", { name: "\ud800" }],
+      ["POST", "/v1/users", { email: "new@customer.example", password: "password", name: nul, role: "viewer" }],
+      ["PATCH", `/v1/users/${owner.id}`, { name: nul }],
+      ["POST", "/v1/api-keys", { name: nul }],
+      ["POST", "/v1/api-keys", { name: "key", expires_at: "9999-12-31T23:59:59-23:59" }],
+      ["GET", `/v1/sessions?cursor=${afterNul}`],
+      ["GET", `/v1/api-keys?cursor=${afterNul}`],
+      [
+        "GET",
+        `/v1/users?cursor=${Buffer.from(JSON.stringify({ region: "us", cursor: afterNul })).toString("base64url")}`,
+      ],
+    ];
+    const answers = await Promise.all(
+      asked.map(([method, path, body]) => call(path, { method, token: owner.token, ...(body && { body }) })),
+    );
+    expect(answers.map((answer) => answer.status)).toEqual(asked.map(() => 422));
+  });
+
+  it("is refused as invalid of an operator too", async () => {
+    const customer = await newCustomer({ upstreams: {} });
+    const path = `/customers/${customer.id}`;
+    const answers = await Promise.all([
+      operate("PATCH", path, { name: nul }),
+      operate("PATCH", path, { upstreams: { us: "https://api.example.com/\u0000" } }),
+      operate("PATCH", path, { upstreams: { us: "https://api.example.com/\ud800" } }),
+      operate("PATCH", path, { allowed_regions: ["us", "us"] }),
+      operate("GET", `/customers?cursor=${afterNul}`),
+      operate("GET", `/tiers?cursor=${afterNul}`),
+    ]);
+    expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 422));
+  });
+});
+
+describe("requests that are well-formed and odd", () => {
+  it("ignores the body of a GET and of a HEAD, on its own routes and for an upstream", async () => {
+    const user = await newUser(await newCustomer({ tier: "ci" }));
+    const body = "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+    expect(await rawStatus(user, "GET /v1/me", body)).toBe(200);
+    expect(await rawStatus(user, "HEAD /v1/me", body)).toBe(200);
+    expect(await rawStatus(user, "GET /v1/users", body)).toBe(200);
+    expect(await rawStatus(user, "GET /orders/42", body)).toBe(200);
+    expect(await rawStatus(user, "GET /v1/me", "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n")).toBe(200);
+  });
+
+  it("does not let TRACE echo the identity that an upstream is sent", async () => {
+    const user = await newUser(await newCustomer({ tier: "ci" }));
+    expect(await rawStatus(user, "TRACE /orders/42", "\r\n")).toBe(405);
+  });
+
+  it("looks for no user by what is not a user's id", async () => {
+    const owner = await newUser(await newCustomer({ tier: "ci" }));
+    const ids = ["x", "%00", "%zz", "usr_%00", "ses_00000000000000000000000000", "a".repeat(5000)];
+    const answers = await Promise.all(ids.map((id) => call(`/v1/users/${id}`, { token: owner.token })));
+    expect(answers.map((answer) => answer.status)).toEqual(ids.map(() => 404));
+  });
+
+  function rawStatus(user: TestUser, start: string, rest: string): Promise<number> {
+    const { hostname, port } = new URL(baseUrl());
+    const head = `${start} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nConnection: close\r\nAuthorization: Bearer ${user.token}\r\n`;
+    return new Promise((resolved, rejected) => {
+      const socket = createConnection(Number(port), hostname, () => socket.write(head + rest));
+      socket.once("data", (data) => {
+        resolved(Number(/^HTTP\/1\.1 (\d+)/.exec(data.toString())?.[1]));
+        socket.destroy();
+      });
+      socket.once("error", rejected);
+    });
+  }
+});
+
+describe("pages of other origins", () => {
+  const page = "https://app.customer.example";
+
+  it("cannot act as an operator whose browser is signed in", async () => {
+    await newCustomer({ cors_origins: [page] });
+    const region = "/operator/v1/regions/us";
+    const preflight = await call(region, {
+      method: "OPTIONS",
+      headers: { origin: page, "access-control-request-method": "PATCH" },
+    });
+    expect(preflight.headers.get("access-control-allow-origin")).toBeNull();
+    const forged = await call(region, {
+      method: "PATCH",
+      token: operatorToken(),
+      headers: { origin: page },
+      body: { status: "active" },
+    });
+    expect([forged.status, forged.body["code"]]).toEqual([403, "cross_site_request"]);
+    expect((await operate("PATCH", "/regions/us", { status: "active" })).status).toBe(200);
+  });
+
+  it("can read why they were refused if their customer allows them, and not otherwise", async () => {
+    const user = await newUser(await newCustomer({ cors_origins: [page] }));
+    const refused = await call("/v1/me", { token: "made.up.token", headers: { origin: page } });
+    expect([refused.status, refused.headers.get("access-control-allow-origin")]).toEqual([401, page]);
+    const flood = await Promise.all(
+      Array.from({ length: 40 }, () => call("/v1/me", { token: user.token, headers: { origin: page } })),
+    );
+    const limited = flood.find((answer) => answer.status === 429);
+    expect(limited?.headers.get("access-control-allow-origin")).toBe(page);
+    const foreign = await call("/v1/me", { token: "made.up.token", headers: { origin: "https://evil.example" } });
+    expect(foreign.headers.get("access-control-allow-origin")).toBeNull();
+  });
+});
+
+function operatorToken(): string {
+  return inject("platform").operatorToken;
+}

@@ -20,7 +20,7 @@ const matchRoute = compileRoutes(routes);
 /** The route table: which of the edge's answers a request gets. Throws `AppError` to refuse. */
 export async function route(passage: Passage, global: Fetcher): Promise<Response> {
   const { request, facts, edge, waitUntil } = passage;
-  if (isPreflight(request)) {
+  if (isPreflight(request, facts.url.pathname)) {
     return preflightResponse(request.headers.get("origin"), await edge.config.corsOrigins(waitUntil));
   }
   const match = matchRoute(request.method, facts.url.pathname);
@@ -66,7 +66,9 @@ async function asPrincipal(
     throw error;
   });
   if (claimed.session !== null) {
-    refuseTravel(await activeCustomer(passage, claimed.session.customerId), claimed, facts.country);
+    const claimedCustomer = await activeCustomer(passage, claimed.session.customerId);
+    passage.corsOrigins = claimedCustomer.cors_origins;
+    refuseTravel(claimedCustomer, claimed, facts.country);
   }
   const admitted = await admit(passage, claimed);
   const { principal } = admitted;

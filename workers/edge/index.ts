@@ -1,4 +1,5 @@
 import { AppError } from "../../schema/errors.ts";
+import { newId } from "../../schema/ids.ts";
 import { problemResponse } from "../../schema/problem.ts";
 import { logFailure } from "../serve/log-failure.ts";
 import { route } from "./app.ts";
@@ -10,17 +11,19 @@ import { readFacts } from "./stages/request-facts.ts";
 /** The edge: the only public Worker. */
 export default {
   async fetch(request, env, ctx): Promise<Response> {
+    const url = URL.parse(request.url);
+    if (url === null) return problemResponse(new AppError("not_found"), { requestId: newId("request"), path: "" });
     const edge = edgeOf(env);
     const passage: Passage = {
       request,
-      facts: readFacts(request, edge.local),
+      facts: readFacts(request, url, edge.local),
       edge,
       directory: env.DIRECTORY,
       waitUntil: (promise) => ctx.waitUntil(promise),
       operation: "none",
       region: null,
       limits: [],
-      corsOrigins: [],
+      corsOrigins: null,
       proxied: false,
     };
     return finish(await answer(passage, env.OPERATOR), passage);
@@ -33,11 +36,18 @@ async function answer(passage: Passage, global: Fetcher): Promise<Response> {
     return await route(passage, global);
   } catch (error) {
     passage.proxied = false;
+    await letPagesRead(passage);
     const response = problemResponse(error, { requestId, path: url.pathname });
     if (response.status >= 500 && !isByDesign(error))
       logFailure(error, { worker: "edge", requestId, operation: passage.operation });
     return response;
   }
+}
+
+/** A page must be able to read why it was refused, also before the customer is known: a problem tells nothing of anybody. */
+async function letPagesRead(passage: Passage): Promise<void> {
+  if (passage.corsOrigins !== null || !passage.request.headers.has("origin")) return;
+  passage.corsOrigins = await passage.edge.config.corsOrigins(passage.waitUntil).catch(() => null);
 }
 
 /** A closed or draining region refuses because an operator said so. */

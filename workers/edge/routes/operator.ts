@@ -3,6 +3,7 @@ import { createCustomerUser } from "../../../schema/http/operator.ts";
 import type { RouteContract } from "../../../schema/http/route.ts";
 import { isId } from "../../../schema/ids.ts";
 import { authenticateOperator } from "../stages/authenticate-operator.ts";
+import { refuseForeignPage } from "../stages/csrf.ts";
 import { forward } from "../stages/forward.ts";
 import type { Passage } from "../stages/passage.ts";
 import { settleHome } from "./users.ts";
@@ -14,7 +15,8 @@ export async function handleOperator(
   params: Readonly<Record<string, string>>,
   global: Fetcher,
 ): Promise<Response> {
-  const { request, edge, waitUntil } = passage;
+  const { request, facts, edge, waitUntil } = passage;
+  refuseForeignPage(request, facts.url.origin);
   const actor = await authenticateOperator(request, edge);
   if (contract.operationId === createCustomerUser.operationId) {
     const id = params["id"] ?? "";

@@ -24,7 +24,7 @@ export async function authenticate({ request, facts, edge, waitUntil }: Passage)
     return { region, principalId: id, proof: { kind: "secret", hash: secretHash }, session: null };
   }
   const claims = await edge.sessionTokens.verify(credential.text, waitUntil);
-  refuseCrossSite(request, credential, facts.url.origin);
+  if (credential.fromCookie) refuseCrossSite(request, facts.url.origin);
   return {
     region: claims.rgn,
     principalId: claims.sub,

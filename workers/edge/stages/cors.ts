@@ -1,9 +1,10 @@
 /** Response headers that a script may read besides the safelisted ones. */
 const exposed = "Domicile-Request-Id, Domicile-Region, RateLimit, RateLimit-Policy, Retry-After, Idempotent-Replayed";
 
-/** Whether a request is a CORS preflight (Fetch standard §3.2.2). */
-export function isPreflight(request: Request): boolean {
+/** Whether a request is a CORS preflight (Fetch standard §3.2.2) that may succeed. Operator routes are for no other origin's pages. */
+export function isPreflight(request: Request, path: string): boolean {
   return (
+    !path.startsWith("/operator/") &&
     request.method === "OPTIONS" &&
     request.headers.has("origin") &&
     request.headers.has("access-control-request-method")

@@ -28,7 +28,7 @@ export function finish(response: Response, passage: Passage): Response {
     // The answer depends on the credential: no shared cache may keep it unless the customer says so.
     headers.set("cache-control", "private");
   }
-  setCorsHeaders(headers, passage.request.headers.get("origin"), passage.corsOrigins);
+  setCorsHeaders(headers, passage.request.headers.get("origin"), passage.corsOrigins ?? []);
   const { status, statusText } = response;
   const body = passage.request.method === "HEAD" ? null : response.body;
   return new Response(body, { status, statusText, headers });

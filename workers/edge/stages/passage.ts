@@ -16,8 +16,8 @@ export interface Passage {
   /** The home region, once a principal is known. */
   region: Region | null;
   limits: readonly LimitState[];
-  /** Origins that may read the answer. */
-  corsOrigins: readonly string[];
+  /** Origins that may read the answer: the customer's. Null until it is known; then those that some customer allows. */
+  corsOrigins: readonly string[] | null;
   /** Whether the answer is the customer's own, whose headers are left alone where they can be. */
   proxied: boolean;
 }
