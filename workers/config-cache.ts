@@ -21,13 +21,21 @@ interface Entry {
 
 /** A value this old is still served while global cannot be reached, in milliseconds. */
 const staleMs = 3_600_000;
+/** How long a read may take, in milliseconds: a database that hangs is as good as one that is away. */
+const readMs = 2000;
 /** A read that has not ended by then belongs to a request that was torn down, in milliseconds. */
-const lostMs = 5000;
+const lostMs = 3000;
+/** For how long after a failed read nobody waits for the next if there is something remembered, in milliseconds. */
+const failingMs = 10_000;
+/** For how long after a failed read none is tried where nothing is remembered, in milliseconds. */
+const pauseMs = 1000;
+/** The age at which a list that lacks a name that somebody refers to is read again, in milliseconds. */
+const lackingMs = 100;
 
 /**
  * Global configuration as one isolate remembers it. Younger than `refreshMs`: served from memory. Older: served, and read again
  * behind the answer. Older than `maximumMs`: the request waits for a fresh value; if global cannot be reached it gets the old one,
- * up to an hour, then `unavailable` (503). See docs/configuration.md.
+ * up to an hour, then `unavailable` (503). While global fails, only the first request waits. See docs/configuration.md.
  */
 export class ConfigCache {
   readonly #reader: ConfigReaderApi;
@@ -35,8 +43,8 @@ export class ConfigCache {
   readonly #entries = new LRUCache<string, Entry>({ max: 10_000 });
   /** Keys that a request is reading just now, and since when. */
   readonly #reading = new Map<string, number>();
-  /** Reads that failed within the last second: not tried again by every request that waits. */
-  readonly #failures = new LRUCache<string, Error>({ max: 1000, ttl: 1000 });
+  /** When the last read of a key failed, epoch milliseconds. */
+  readonly #failedAt = new LRUCache<string, number>({ max: 1000 });
   /** Rises when everything is forgotten. */
   #generation = 0;
 
@@ -55,10 +63,13 @@ export class ConfigCache {
     return this.#get("tiers", () => this.#reader.tiers(), waitUntil);
   }
 
-  /** A tier by name, null if there is none. */
+  /** A tier by name, null if there is none. Whoever names one may have been read later than the list: then that is read again. */
   async tier(name: string, waitUntil: WaitUntil): Promise<Tier | null> {
-    const tiers = await this.tiers(waitUntil);
-    return tiers.find((tier) => tier.name === name) ?? null;
+    const named = (tier: Tier): boolean => tier.name === name;
+    const found = (await this.tiers(waitUntil)).find(named);
+    if (found !== undefined) return found;
+    const tiers = await this.#fresh("tiers", () => this.#reader.tiers(), lackingMs);
+    return tiers.find(named) ?? null;
   }
 
   /** Whether a region serves. One that global does not list does. */
@@ -82,26 +93,29 @@ export class ConfigCache {
   async #get<T>(key: string, read: () => Promise<T>, waitUntil: WaitUntil): Promise<T> {
     const entry = this.#entries.get(key);
     const age = this.#ageOf(entry);
-    if (entry === undefined || age >= this.#options.maximumMs) return (await this.#fresh(key, read)) as T;
-    if (age >= this.#options.refreshMs && !this.#isBeingRead(key)) {
+    const { refreshMs, maximumMs } = this.#options;
+    const mayServe = age < maximumMs || (age < staleMs && this.#failedWithin(key, failingMs));
+    if (entry === undefined || !mayServe) return this.#fresh(key, read, maximumMs);
+    if (age >= refreshMs && !this.#isBeingRead(key)) {
       // A failure is logged where it happens; the answer has what is remembered.
       waitUntil(this.#read(key, read).catch(() => undefined));
     }
     return entry.value as T;
   }
 
-  /** A value younger than the maximum: one request reads it, those that come meanwhile wait for that. */
-  async #fresh(key: string, read: () => Promise<unknown>): Promise<unknown> {
-    await until(() => !this.#isBeingRead(key), lostMs);
+  /** A value younger than `maximumMs` by now: one request reads it, those that come meanwhile wait for that. */
+  async #fresh<T>(key: string, read: () => Promise<T>, maximumMs: number): Promise<T> {
+    const oldest = this.#options.now() - maximumMs;
+    // Not awaited where there is nothing to wait for: from looking to reading, nobody else may come in between.
+    const ended = !this.#isBeingRead(key) || (await until(() => !this.#isBeingRead(key), lostMs));
     const shared = this.#entries.get(key);
-    if (shared !== undefined && this.#ageOf(shared) < this.#options.maximumMs) return shared.value;
+    if (shared !== undefined && shared.readAt > oldest) return shared.value as T;
     try {
-      const failed = this.#failures.get(key);
-      if (failed !== undefined) throw failed;
-      return (await this.#read(key, read)).value;
+      if (!ended || this.#failedWithin(key, pauseMs)) throw new Error("global could not be read a moment ago");
+      return (await this.#read(key, read)).value as T;
     } catch (cause) {
-      if (shared === undefined || this.#ageOf(shared) > staleMs) throw new AppError("unavailable", { cause });
-      return shared.value;
+      if (shared === undefined || this.#ageOf(shared) >= staleMs) throw new AppError("unavailable", { cause });
+      return shared.value as T;
     }
   }
 
@@ -110,14 +124,16 @@ export class ConfigCache {
     const generation = this.#generation;
     this.#reading.set(key, readAt);
     try {
-      const entry = { value: await read(), readAt };
+      const entry = { value: await inTime(read()), readAt };
       // A change made through this isolate while the read was under way may not be in it: then it is not kept.
-      if (generation === this.#generation) this.#entries.set(key, entry);
+      const overtaken = generation !== this.#generation || (this.#entries.get(key)?.readAt ?? 0) > readAt;
+      if (!overtaken) this.#entries.set(key, entry);
+      this.#failedAt.delete(key);
       return entry;
     } catch (error) {
       const name = error instanceof Error ? error.name : typeof error;
       console.warn(JSON.stringify({ level: "warn", event: "config.unreachable", error: name }));
-      this.#failures.set(key, new Error("global could not be read a moment ago", { cause: error }));
+      this.#failedAt.set(key, this.#options.now());
       throw error;
     } finally {
       if (this.#reading.get(key) === readAt) this.#reading.delete(key);
@@ -129,7 +145,25 @@ export class ConfigCache {
     return since !== undefined && this.#options.now() - since < lostMs;
   }
 
+  #failedWithin(key: string, ms: number): boolean {
+    const at = this.#failedAt.get(key);
+    return at !== undefined && this.#options.now() - at < ms;
+  }
+
   #ageOf(entry: Entry | undefined): number {
     return entry === undefined ? Infinity : this.#options.now() - entry.readAt;
+  }
+}
+
+/** `reading`, or a rejection after `readMs`. */
+async function inTime<T>(reading: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error("a read of configuration took too long")), readMs);
+  });
+  try {
+    return await Promise.race([reading, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

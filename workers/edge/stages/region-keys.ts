@@ -64,7 +64,7 @@ export class RegionKeys {
 
   /** Keys no older than the cooldown: one request fetches them, those that come meanwhile wait for that. */
   async #current(region: Region): Promise<Held> {
-    await until(() => !this.#isBeingFetched(region), lostMs);
+    if (this.#isBeingFetched(region)) await until(() => !this.#isBeingFetched(region), lostMs);
     const held = this.#held.get(region);
     return held !== undefined && this.#ageOf(region) < cooldownMs ? held : this.#fetch(region);
   }

@@ -1,0 +1,88 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { ConfigReaderApi, RegionState, Tier } from "../schema/config.ts";
+import { ConfigCache } from "./config-cache.ts";
+
+const states: RegionState[] = [{ name: "us", status: "draining", updated_at: "2026-01-01T00:00:00Z" }];
+const basic: Tier = {
+  name: "basic",
+  unlimited: false,
+  recheck_seconds: 5,
+  policies: [{ name: "sec", quota: 1, window_seconds: 1 }],
+};
+const behind: Promise<unknown>[] = [];
+const waitUntil = (promise: Promise<unknown>): void => void behind.push(promise);
+
+/** A cache over a reader of which `change` replaces a part. */
+function cacheOver(change: Partial<ConfigReaderApi>): ConfigCache {
+  const reader: ConfigReaderApi = {
+    customer: () => Promise.resolve(null),
+    tiers: () => Promise.resolve([basic]),
+    regions: () => Promise.resolve(states),
+    corsOrigins: () => Promise.resolve([]),
+    ...change,
+  };
+  return new ConfigCache(reader, { refreshMs: 1000, maximumMs: 3000, now: Date.now });
+}
+
+const never = (): Promise<never> => new Promise(() => undefined);
+
+describe("configuration while global hangs", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+    vi.spyOn(console, "warn").mockImplementation(() => undefined);
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
+
+  it("is what is remembered, after one wait of two seconds for all", async () => {
+    const regions = vi.fn<ConfigReaderApi["regions"]>(never).mockResolvedValueOnce(states);
+    const cache = cacheOver({ regions });
+    expect(await cache.regionStatus("us", waitUntil)).toBe("draining");
+    await vi.advanceTimersByTimeAsync(3000);
+    const herd = Promise.all(Array.from({ length: 100 }, () => cache.regionStatus("us", waitUntil)));
+    await vi.advanceTimersByTimeAsync(2100);
+    expect(new Set(await herd)).toEqual(new Set(["draining"]));
+    expect(regions).toHaveBeenCalledTimes(2);
+    expect(await cache.regionStatus("us", waitUntil)).toBe("draining");
+  });
+
+  it("is unavailable where nothing is remembered, and one read is tried for all who wait", async () => {
+    const regions = vi.fn<ConfigReaderApi["regions"]>(never);
+    const cache = cacheOver({ regions });
+    const herd = Promise.allSettled(Array.from({ length: 100 }, () => cache.regionStatus("us", waitUntil)));
+    await vi.advanceTimersByTimeAsync(2100);
+    expect((await herd).filter((outcome) => outcome.status === "rejected")).toHaveLength(100);
+    expect(regions).toHaveBeenCalledTimes(1);
+  });
+
+  it("is fresh again with the first read that succeeds", async () => {
+    const open: RegionState[] = [{ name: "us", status: "active", updated_at: "2026-01-01T00:00:00Z" }];
+    const regions = vi.fn<ConfigReaderApi["regions"]>().mockResolvedValueOnce(states).mockImplementationOnce(never);
+    const cache = cacheOver({ regions: regions.mockResolvedValue(open) });
+    await cache.regionStatus("us", waitUntil);
+    await vi.advanceTimersByTimeAsync(3000);
+    const waiting = cache.regionStatus("us", waitUntil);
+    await vi.advanceTimersByTimeAsync(2100);
+    expect(await waiting).toBe("draining");
+    await cache.regionStatus("us", waitUntil);
+    await behind.at(-1);
+    expect(await cache.regionStatus("us", waitUntil)).toBe("active");
+  });
+});
+
+describe("a tier that was made since the tiers were read", () => {
+  it("is found by whoever has read a customer that names it", async () => {
+    vi.useFakeTimers();
+    const fresh = { ...basic, name: "fresh" };
+    const tiers = vi.fn<ConfigReaderApi["tiers"]>().mockResolvedValueOnce([basic]).mockResolvedValue([basic, fresh]);
+    const cache = cacheOver({ tiers });
+    expect(await cache.tier("basic", waitUntil)).toEqual(basic);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(await cache.tier("fresh", waitUntil)).toEqual(fresh);
+    expect(await cache.tier("none", waitUntil)).toBeNull();
+    expect(tiers).toHaveBeenCalledTimes(2);
+    vi.useRealTimers();
+  });
+});
