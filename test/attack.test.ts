@@ -42,13 +42,6 @@ describe("what an isolate remembers of an unlimited principal", () => {
 });
 
 describe("a tier that changes under a lease", () => {
-  const tier = (policies: Tier["policies"]): Tier => ({
-    name: "t",
-    unlimited: policies.length === 0,
-    recheck_seconds: 5,
-    policies,
-  });
-  const always = (): boolean => true;
   const old = tier([{ name: "old", quota: 100, window_seconds: 60 }]);
 
   it("stores a new bucket before anything is spent from it", () => {
@@ -65,12 +58,6 @@ describe("a tier that changes under a lease", () => {
     const { ledger, stored } = decide(unlimited, old, [first], always, 0, 2);
     expect(left(stored?.buckets, "old")).toBeLessThanOrEqual(left(ledger.buckets, "old"));
   });
-
-  function left(buckets: Buckets | undefined, name: string): number {
-    const bucket = buckets && restore(buckets, 2)[name];
-    if (bucket === undefined) throw new Error(`the bucket "${name}" was not stored`);
-    return remaining(bucket);
-  }
 });
 
 describe("input that Postgres cannot hold", () => {
@@ -136,19 +123,6 @@ describe("requests that are well-formed and odd", () => {
     const answers = await Promise.all(ids.map((id) => call(`/v1/users/${id}`, { token: owner.token })));
     expect(answers.map((answer) => answer.status)).toEqual(ids.map(() => 404));
   });
-
-  function rawStatus(user: TestUser, start: string, rest: string): Promise<number> {
-    const { hostname, port } = new URL(baseUrl());
-    const head = `${start} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nConnection: close\r\nAuthorization: Bearer ${user.token}\r\n`;
-    return new Promise((resolved, rejected) => {
-      const socket = createConnection(Number(port), hostname, () => socket.write(head + rest));
-      socket.once("data", (data) => {
-        resolved(Number(/^HTTP\/1\.1 (\d+)/.exec(data.toString())?.[1]));
-        socket.destroy();
-      });
-      socket.once("error", rejected);
-    });
-  }
 });
 
 describe("pages of other origins", () => {
@@ -188,4 +162,33 @@ describe("pages of other origins", () => {
 
 function operatorToken(): string {
   return inject("platform").operatorToken;
+}
+
+/** Whole requests that stored buckets are good for after a crash. */
+function left(buckets: Buckets | undefined, name: string): number {
+  const bucket = buckets && restore(buckets, 2)[name];
+  if (bucket === undefined) throw new Error(`the bucket "${name}" was not stored`);
+  return remaining(bucket);
+}
+
+/** The status of a request written by hand: `start` is its method and path, `rest` its further headers and body. */
+function rawStatus(user: TestUser, start: string, rest: string): Promise<number> {
+  const { hostname, port } = new URL(baseUrl());
+  const head = `${start} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nConnection: close\r\nAuthorization: Bearer ${user.token}\r\n`;
+  return new Promise((resolved, rejected) => {
+    const socket = createConnection(Number(port), hostname, () => socket.write(head + rest));
+    socket.once("data", (data) => {
+      resolved(Number(/^HTTP\/1\.1 (\d+)/.exec(data.toString())?.[1]));
+      socket.destroy();
+    });
+    socket.once("error", rejected);
+  });
+}
+
+function tier(policies: Tier["policies"]): Tier {
+  return { name: "t", unlimited: policies.length === 0, recheck_seconds: 5, policies };
+}
+
+function always(): boolean {
+  return true;
 }
