@@ -38,6 +38,7 @@ export function takeLease(
   const stored = mapBuckets(debitAll(buckets, names, size), (bucket) => ({
     ...bucket,
     asOf: Math.max(bucket.asOf, until),
+    tickAt: Math.max(bucket.tickAt, until),
   }));
   return { lease: { left: size, until }, stored };
 }
@@ -61,7 +62,11 @@ export function debitAll(buckets: Buckets, names: readonly string[], requests: n
  * that, or a principal could be locked out for as long as the clock was wrong.
  */
 export function restore(stored: Buckets, now: number): Buckets {
-  return mapBuckets(stored, (bucket) => ({ ...bucket, asOf: Math.min(bucket.asOf, now + leaseMs) }));
+  return mapBuckets(stored, (bucket) => ({
+    ...bucket,
+    asOf: Math.min(bucket.asOf, now + leaseMs),
+    tickAt: Math.min(bucket.tickAt, now + leaseMs),
+  }));
 }
 
 function mapBuckets(buckets: Buckets, change: (bucket: Buckets[string]) => Buckets[string]): Buckets {

@@ -4,66 +4,82 @@ import type { Policy } from "../../schema/config.ts";
 const secondMs = 1000;
 
 /**
- * The state of one token bucket. `level` is in units of 1/window token: a full bucket holds `quota * window_seconds`
- * units, one request costs `window_seconds`, each whole second of the bucket's own clock adds `quota`. All integers.
+ * The state of one token bucket. Levels are integers in units of 1/(window · 1000) token, so that `quota` units are one
+ * millisecond's refill and nothing is ever rounded: a full bucket holds `quota · window · 1000`, one request costs `window · 1000`.
+ *
+ * `level` is the exact bucket. `granted` is what of it may be spent until the next tick: the level as it was at the last whole second of
+ * the bucket's clock. It is never more than the level, so no span sees more than the exact bucket lets through; and whole
+ * seconds in headers are exact.
  */
 export interface Bucket {
   readonly quota: number;
   readonly window: number;
   readonly level: number;
-  /** Epoch milliseconds up to which refills are counted. In the future for a bucket restored after a crash. */
+  /** Epoch milliseconds up to which `level` is counted. In the future for a bucket restored after a crash. */
   readonly asOf: number;
+  readonly granted: number;
+  /** Epoch milliseconds of the last tick. */
+  readonly tickAt: number;
 }
 
 /** The buckets of one principal, by policy name. */
 export type Buckets = Readonly<Record<string, Bucket>>;
 
 /** A full bucket for a policy. */
-export function fullBucket(policy: Policy, now: number): Bucket {
-  return { quota: policy.quota, window: policy.window_seconds, level: policy.quota * policy.window_seconds, asOf: now };
+export function fullBucket({ quota, window_seconds: window }: Policy, now: number): Bucket {
+  const level = capacity({ quota, window });
+  return { quota, window, level, asOf: now, granted: level, tickAt: now };
 }
 
 /**
- * Adds the tokens of the whole seconds that have passed. A full bucket's clock stands still until something is taken, so
- * that its first second lasts a whole second. A clock that goes back changes nothing.
+ * Brings a bucket to `now`. The clock of a full bucket stands still until something is taken, so that its first second lasts a
+ * whole second. A clock that goes back changes nothing.
  */
 export function refill(bucket: Bucket, now: number): Bucket {
-  const capacity = bucket.quota * bucket.window;
-  if (bucket.level >= capacity) return now > bucket.asOf ? { ...bucket, level: capacity, asOf: now } : bucket;
-  const ticks = Math.floor((now - bucket.asOf) / secondMs);
-  if (ticks <= 0) return bucket;
-  const level = bucket.level + ticks * bucket.quota;
-  return level >= capacity
-    ? { ...bucket, level: capacity, asOf: now }
-    : { ...bucket, level, asOf: bucket.asOf + ticks * secondMs };
+  const ticks = Math.floor((now - bucket.tickAt) / secondMs);
+  if (ticks <= 0) return now > bucket.asOf ? { ...bucket, level: levelAt(bucket, now), asOf: now } : bucket;
+  const tickAt = bucket.tickAt + ticks * secondMs;
+  const granted = levelAt(bucket, tickAt);
+  const level = levelAt(bucket, now);
+  if (granted === capacity(bucket)) return { ...bucket, level, asOf: now, granted, tickAt: now };
+  return { ...bucket, level, asOf: Math.max(bucket.asOf, now), granted, tickAt };
 }
 
-/** Whole requests that a bucket can still pay for. */
+/** Whole requests that may be spent now. */
 export function remaining(bucket: Bucket): number {
-  return Math.max(0, Math.floor(bucket.level / bucket.window));
+  return Math.max(0, Math.floor(bucket.granted / costOf(bucket)));
 }
 
 /** Takes `requests` from a bucket, to below nothing if there is less (what was served must be paid for). */
 export function debit(bucket: Bucket, requests: number): Bucket {
-  return { ...bucket, level: bucket.level - requests * bucket.window };
+  const cost = requests * costOf(bucket);
+  return { ...bucket, level: bucket.level - cost, granted: bucket.granted - cost };
 }
 
-/** Milliseconds until a bucket can pay for one request; 0 if it can now. */
+/** Gives `requests` back, up to full. */
+export function credit(bucket: Bucket, requests: number): Bucket {
+  const level = Math.min(bucket.level + requests * costOf(bucket), capacity(bucket));
+  return { ...bucket, level, granted: Math.min(bucket.granted + requests * costOf(bucket), level) };
+}
+
+/** Milliseconds until a bucket can pay for one request: to the first tick at which the level suffices. 0 if it can now. */
 export function waitMs(bucket: Bucket, now: number): number {
-  const lacking = bucket.window - bucket.level;
-  if (lacking <= 0) return 0;
-  return bucket.asOf + Math.ceil(lacking / bucket.quota) * secondMs - now;
+  if (remaining(bucket) >= 1) return 0;
+  const lacking = Math.max(0, costOf(bucket) - bucket.level);
+  const enoughAt = bucket.asOf + Math.ceil(lacking / bucket.quota);
+  const ticks = Math.max(1, Math.ceil((enoughAt - bucket.tickAt) / secondMs));
+  return bucket.tickAt + ticks * secondMs - now;
 }
 
-/** How a bucket is told to the client. `reset_seconds`: until tokens are added next, rounded up; 0 when full. */
+/** How a bucket is told to the client. `reset_seconds`: until tokens are granted next, rounded up; 0 when full. */
 export function limitState(name: string, bucket: Bucket, now: number): LimitState {
-  const full = bucket.level >= bucket.quota * bucket.window;
+  const full = bucket.granted === capacity(bucket);
   return {
     name,
     quota: bucket.quota,
     window_seconds: bucket.window,
     remaining: remaining(bucket),
-    reset_seconds: full ? 0 : Math.max(1, Math.ceil((bucket.asOf + secondMs - now) / secondMs)),
+    reset_seconds: full ? 0 : Math.max(1, Math.ceil((bucket.tickAt + secondMs - now) / secondMs)),
   };
 }
 
@@ -83,14 +99,23 @@ export function reconcile(buckets: Buckets, policies: readonly Policy[], now: nu
 }
 
 function converted(bucket: Bucket | undefined, policy: Policy, now: number): Bucket {
-  if (bucket === undefined) return fullBucket(policy, now);
+  const full = fullBucket(policy, now);
+  if (bucket === undefined) return full;
   const current = refill(bucket, now);
-  const level = Math.floor((current.level * policy.window_seconds) / current.window);
-  const capacity = policy.quota * policy.window_seconds;
-  return {
-    quota: policy.quota,
-    window: policy.window_seconds,
-    level: Math.min(level, capacity),
-    asOf: Math.max(current.asOf, level >= capacity ? now : current.asOf),
-  };
+  const level = Math.min(Math.floor((current.level / costOf(current)) * costOf(full)), full.level);
+  const granted = Math.min(Math.floor((current.granted / costOf(current)) * costOf(full)), level);
+  return { ...full, level, granted, asOf: current.asOf, tickAt: current.tickAt };
+}
+
+function capacity({ quota, window }: Pick<Bucket, "quota" | "window">): number {
+  return quota * window * 1000;
+}
+
+function costOf({ window }: Bucket): number {
+  return window * 1000;
+}
+
+function levelAt(bucket: Bucket, time: number): number {
+  if (time <= bucket.asOf) return bucket.level;
+  return Math.min(bucket.level + (time - bucket.asOf) * bucket.quota, capacity(bucket));
 }

@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Policy } from "../../schema/config.ts";
-import { debit, fullBucket, refill, remaining, waitMs, type Bucket } from "../gate/token-bucket.ts";
+import { credit, debit, fullBucket, refill, remaining, waitMs, type Bucket } from "../gate/token-bucket.ts";
 
 /** Whether one more guess may be made. */
 export type GuessVerdict =
@@ -27,8 +27,7 @@ export class SignInGuardObject<Env = unknown> extends DurableObject<Env> {
 
   /** Gives one guess back: it was right. */
   async refund(policy: Policy): Promise<void> {
-    const bucket = this.#read(policy, Date.now());
-    this.#write({ ...bucket, level: Math.min(bucket.level + bucket.window, bucket.quota * bucket.window) });
+    this.#write(credit(this.#read(policy, Date.now()), 1));
   }
 
   /** A whole window without a guess has filled the bucket: nothing is left to remember. */
