@@ -36,9 +36,11 @@ describe("configuration while global hangs", () => {
     vi.restoreAllMocks();
   });
 
-  it("is what is remembered, after one wait of two seconds for all", async () => {
+  it("is what is remembered, after one wait for all", async () => {
     const regions = vi.fn<ConfigReaderApi["regions"]>(never).mockResolvedValueOnce(states);
-    const cache = cacheOver({ regions });
+    const tiers = vi.fn<ConfigReaderApi["tiers"]>(never).mockResolvedValueOnce([basic]);
+    const cache = cacheOver({ regions, tiers });
+    await cache.tiers(waitUntil);
     expect(await cache.regionStatus("us", waitUntil)).toBe("draining");
     await vi.advanceTimersByTimeAsync(3000);
     const herd = Promise.all(Array.from({ length: 100 }, () => cache.regionStatus("us", waitUntil)));
@@ -46,6 +48,7 @@ describe("configuration while global hangs", () => {
     expect(new Set(await herd)).toEqual(new Set(["draining"]));
     expect(regions).toHaveBeenCalledTimes(2);
     expect(await cache.regionStatus("us", waitUntil)).toBe("draining");
+    expect(await cache.tier("basic", waitUntil)).toEqual(basic);
   });
 
   it("is unavailable where nothing is remembered, and one read is tried for all who wait", async () => {

@@ -22,7 +22,7 @@ interface Entry {
 /** A value this old is still served while global cannot be reached, in milliseconds. */
 const staleMs = 3_600_000;
 /** How long a read may take, in milliseconds: a database that hangs is as good as one that is away. */
-const readMs = 2000;
+const readMs = 1500;
 /** A read that has not ended by then belongs to a request that was torn down, in milliseconds. */
 const lostMs = 3000;
 /** For how long after a failed read nobody waits for the next if there is something remembered, in milliseconds. */
@@ -45,6 +45,8 @@ export class ConfigCache {
   readonly #reading = new Map<string, number>();
   /** When the last read of a key failed, epoch milliseconds. */
   readonly #failedAt = new LRUCache<string, number>({ max: 1000 });
+  /** When the last read of all failed, epoch milliseconds; null if it succeeded. */
+  #failing: number | null = null;
   /** Rises when everything is forgotten. */
   #generation = 0;
 
@@ -94,7 +96,7 @@ export class ConfigCache {
     const entry = this.#entries.get(key);
     const age = this.#ageOf(entry);
     const { refreshMs, maximumMs } = this.#options;
-    const mayServe = age < maximumMs || (age < staleMs && this.#failedWithin(key, failingMs));
+    const mayServe = age < maximumMs || (age < staleMs && this.#isFailing());
     if (entry === undefined || !mayServe) return this.#fresh(key, read, maximumMs);
     if (age >= refreshMs && !this.#isBeingRead(key)) {
       // A failure is logged where it happens; the answer has what is remembered.
@@ -111,7 +113,7 @@ export class ConfigCache {
     const shared = this.#entries.get(key);
     if (shared !== undefined && shared.readAt > oldest) return shared.value as T;
     try {
-      if (!ended || this.#failedWithin(key, pauseMs)) throw new Error("global could not be read a moment ago");
+      if (!ended || this.#hasJustFailed(key)) throw new Error("global could not be read a moment ago");
       return (await this.#read(key, read)).value as T;
     } catch (cause) {
       if (shared === undefined || this.#ageOf(shared) >= staleMs) throw new AppError("unavailable", { cause });
@@ -129,11 +131,13 @@ export class ConfigCache {
       const overtaken = generation !== this.#generation || (this.#entries.get(key)?.readAt ?? 0) > readAt;
       if (!overtaken) this.#entries.set(key, entry);
       this.#failedAt.delete(key);
+      this.#failing = null;
       return entry;
     } catch (error) {
       const name = error instanceof Error ? error.name : typeof error;
       console.warn(JSON.stringify({ level: "warn", event: "config.unreachable", error: name }));
-      this.#failedAt.set(key, this.#options.now());
+      this.#failing = this.#options.now();
+      this.#failedAt.set(key, this.#failing);
       throw error;
     } finally {
       if (this.#reading.get(key) === readAt) this.#reading.delete(key);
@@ -145,9 +149,13 @@ export class ConfigCache {
     return since !== undefined && this.#options.now() - since < lostMs;
   }
 
-  #failedWithin(key: string, ms: number): boolean {
+  #isFailing(): boolean {
+    return this.#failing !== null && this.#options.now() - this.#failing < failingMs;
+  }
+
+  #hasJustFailed(key: string): boolean {
     const at = this.#failedAt.get(key);
-    return at !== undefined && this.#options.now() - at < ms;
+    return at !== undefined && this.#options.now() - at < pauseMs;
   }
 
   #ageOf(entry: Entry | undefined): number {
