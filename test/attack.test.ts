@@ -4,6 +4,7 @@ import { decide, emptyLedger } from "../durable-objects/gate/decide.ts";
 import { LastKnown } from "../durable-objects/gate/last-known.ts";
 import { restore } from "../durable-objects/gate/lease.ts";
 import { remaining, type Buckets } from "../durable-objects/gate/token-bucket.ts";
+import { networkOf } from "../durable-objects/sign-in-guard/network-of.ts";
 import type { GateFacts, Proof } from "../schema/admission.ts";
 import type { Tier } from "../schema/config.ts";
 import { baseUrl, call, newCustomer, newUser, operate, type TestUser } from "./world.ts";
@@ -57,6 +58,40 @@ describe("a tier that changes under a lease", () => {
     const unlimited = decide(leased, tier([]), [first], always, 0, 1).ledger;
     const { ledger, stored } = decide(unlimited, old, [first], always, 0, 2);
     expect(left(stored?.buckets, "old")).toBeLessThanOrEqual(left(ledger.buckets, "old"));
+  });
+});
+
+describe("guesses at passwords", () => {
+  it("are counted by IPv4 address and by IPv6 network, however it is spelled", () => {
+    expect(networkOf("192.0.2.7")).toBe("192.0.2.7");
+    expect(networkOf("::ffff:192.0.2.7")).toBe("192.0.2.7");
+    const same = ["2001:db8:1:2::1", "2001:0DB8:0001:0002:ffff:ffff:ffff:ffff", "2001:db8:1:2:3:4:5:6"];
+    expect(new Set(same.map(networkOf))).toEqual(new Set(["2001:db8:1:2::/64"]));
+    expect(networkOf("2001:db8:1:3::1")).toBe("2001:db8:1:3::/64");
+    expect(networkOf("2001:db8::1")).toBe("2001:db8:0:0::/64");
+    expect(networkOf("::1")).toBe("0:0:0:0::/64");
+  });
+
+  it("are limited for a whole IPv6 network", async () => {
+    const customer = await newCustomer();
+    const [worn, other] = [await newUser(customer), await newUser(customer)];
+    // At one account: all but ten of these are refused without the work of looking at a password.
+    await Promise.all(Array.from({ length: 110 }, (_one, at) => guess(worn, `2001:db8:a:b:${at.toString(16)}::1`)));
+    expect(await guess(other, "2001:db8:a:b:ffff::1")).toBe(429);
+    expect(await guess(other, "2001:db8:a:c:ffff::1")).toBe(401);
+  });
+
+  it("are one account's, whatever the case and the blanks around its address", async () => {
+    const { email } = await newUser(await newCustomer());
+    const spelled = [email, email.toUpperCase(), ` ${email} `];
+    const statuses = await Promise.all(
+      Array.from({ length: 30 }, async (_one, at) => {
+        const headers = { "cf-connecting-ip": `198.51.100.${at}` };
+        const body = { email: spelled[at % 3], password: "wrong" };
+        return (await call("/v1/sessions", { method: "POST", headers, body })).status;
+      }),
+    );
+    expect(statuses.filter((status) => status === 401).length).toBeLessThanOrEqual(11);
   });
 });
 
@@ -191,4 +226,10 @@ function tier(policies: Tier["policies"]): Tier {
 
 function always(): boolean {
   return true;
+}
+
+/** The status of a wrong guess at a user's password from an IP address. */
+async function guess({ email }: TestUser, address: string): Promise<number> {
+  const headers = { "cf-connecting-ip": address };
+  return (await call("/v1/sessions", { method: "POST", headers, body: { email, password: "wrong" } })).status;
 }

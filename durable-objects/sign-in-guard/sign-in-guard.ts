@@ -27,6 +27,8 @@ export class SignInGuardObject<Env = unknown> extends DurableObject<Env> {
 
   /** Gives one guess back: it was right. */
   async refund(policy: Policy): Promise<void> {
+    // After the alarm there is nothing to give back, and nothing may be written that no alarm forgets.
+    if (this.ctx.storage.kv.get("bucket") === undefined) return;
     this.#write(credit(this.#read(policy, Date.now()), 1));
   }
 

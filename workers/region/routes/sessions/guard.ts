@@ -1,3 +1,4 @@
+import { networkOf } from "../../../../durable-objects/sign-in-guard/network-of.ts";
 import { accountPolicy, addressPolicy } from "../../../../durable-objects/sign-in-guard/policy.ts";
 import type { SignInGuardObject } from "../../../../durable-objects/sign-in-guard/sign-in-guard.ts";
 import { objectIn } from "../../../../durable-objects/jurisdiction.ts";
@@ -22,7 +23,7 @@ export interface PaidGuess {
  */
 export async function payForGuess(email: string, address: string, env: RegionEnv): Promise<PaidGuess> {
   const guards = await Promise.all([
-    guard("address", address, addressPolicy, env),
+    guard("address", networkOf(address), addressPolicy, env),
     guard("account", normalizeEmail(email), accountPolicy, env),
   ]);
   for (const { object, policy } of guards) {
