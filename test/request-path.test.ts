@@ -204,12 +204,17 @@ describe("the customer's own API", () => {
         controller.close();
       },
     });
-    const init = { method: "POST", body: large, duplex: "half", headers: { authorization: `Bearer ${user.token}` } };
-    const upload = await fetch(`${baseUrl}/upload`, init as RequestInit);
+    const init = {
+      method: "POST",
+      body: large,
+      duplex: "half",
+      headers: { authorization: `Bearer ${user.token}` },
+    } as const;
+    const upload = await fetch(`${baseUrl}/upload`, init);
     expect(((await upload.json()) as Echo).body).toHaveLength(64 * 64 * 1024);
     const download = await fetch(`${baseUrl}/stream`, { headers: { authorization: `Bearer ${user.token}` } });
     const pieces: string[] = [];
-    for await (const piece of download.body ?? []) pieces.push(new TextDecoder().decode(piece as Uint8Array));
+    for await (const piece of download.body ?? []) pieces.push(new TextDecoder().decode(piece));
     expect(pieces.join("")).toBe("one\ntwo\nthree\n");
     expect(pieces.length).toBeGreaterThan(1);
   });

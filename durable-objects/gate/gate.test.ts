@@ -2,7 +2,7 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { AdmitAnswer, PrincipalRecord, Proof, Verdict } from "../../schema/admission.ts";
-import { world } from "../test-worker/index.ts";
+import { world, type TestGate } from "../test-worker/index.ts";
 
 const basic = [
   { name: "sec", quota: 20, window_seconds: 1 },
@@ -53,11 +53,12 @@ function newKey(change: Partial<Extract<PrincipalRecord, { type: "api_key" }>> =
 const session = (sessionId: string): Proof => ({ kind: "session", sessionId });
 const secret = (hash: string): Proof => ({ kind: "secret", hash });
 
-async function verdicts(gate: DurableObjectStub, proofs: Proof[], alreadyServed = 0): Promise<Verdict["kind"][]> {
-  const answer = (await (gate as unknown as { admit(call: object): Promise<AdmitAnswer> }).admit({
-    proofs,
-    alreadyServed,
-  })) as AdmitAnswer;
+async function verdicts(
+  gate: DurableObjectStub<TestGate>,
+  proofs: Proof[],
+  alreadyServed = 0,
+): Promise<Verdict["kind"][]> {
+  const answer: AdmitAnswer = await gate.admit({ proofs, alreadyServed });
   if (answer.kind === "unavailable") throw new Error("unavailable");
   return answer.verdicts.map((verdict) => verdict.kind);
 }
