@@ -15,6 +15,9 @@ export interface Demo {
   readonly api_keys: Readonly<Record<"basic" | "enterprise" | "ci", string>>;
 }
 
+/** The tiers that the demo's customers may give to API keys. */
+export const demoTiers = ["basic", "enterprise", "ci"];
+
 /** The demo's customers and users. */
 export const demoCustomers = [
   {

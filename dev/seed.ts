@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ask, expectStatus } from "./api.ts";
-import { demoCustomers, type Demo } from "./demo.ts";
+import { demoCustomers, demoTiers, type Demo } from "./demo.ts";
 import type { SampleOrigin } from "./origin.ts";
 import type { Platform } from "./platform.ts";
 
@@ -11,10 +11,10 @@ interface Seeded {
 }
 
 /** Puts the demo data in, once, through the platform's own API, and writes demo.json. Repeating finishes what was interrupted. */
-export async function seed(platform: Platform): Promise<Demo> {
+export async function seed(platform: Platform, origins: readonly SampleOrigin[]): Promise<Demo> {
   const file = join(platform.stateDir, "demo.json");
   const known = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Demo) : null;
-  const customers = await seedCustomers(platform);
+  const customers = await seedCustomers(platform, origins);
   const { operatorToken, demoPassword } = platform.secrets;
   const users = demoCustomers.flatMap((customer) =>
     customer.users.map(({ email, region, role }) => ({
@@ -37,28 +37,21 @@ export async function seed(platform: Platform): Promise<Demo> {
   return demo;
 }
 
-/** Tells the demo's customers where their sample origins are this time. */
-export async function setUpstreams(platform: Platform, origins: readonly SampleOrigin[]): Promise<void> {
-  const upstreams = Object.fromEntries(origins.map(({ region, url }) => [region, url]));
-  const names = new Set<string>(demoCustomers.map(({ name }) => name));
-  for (const { id } of (await listCustomers(platform)).filter((customer) => names.has(customer.name))) {
-    await operate(platform, 200, `/operator/v1/customers/${id}`, "PATCH", { upstreams });
-  }
-}
-
-async function seedCustomers(platform: Platform): Promise<Seeded[]> {
+/**
+ * Makes the demo's customers, or tells those that are there where their sample origins are this time: before anybody reads them,
+ * so that nobody remembers an old place.
+ */
+async function seedCustomers(platform: Platform, origins: readonly SampleOrigin[]): Promise<Seeded[]> {
   const existing = await listCustomers(platform);
+  const upstreams = Object.fromEntries(origins.map(({ region, url }) => [region, url]));
   const seeded: Seeded[] = [];
   for (const { name, tier, users } of demoCustomers) {
-    const wanted = {
-      name,
-      tier,
-      key_tiers: ["basic", "enterprise", "ci"],
-      allowed_regions: ["us", "eu"],
-      default_region: "us",
-    };
+    const known = existing.find((customer) => customer.name === name);
+    const wanted = { name, tier, key_tiers: demoTiers, allowed_regions: ["us", "eu"], default_region: "us", upstreams };
     const customer =
-      existing.find((known) => known.name === name) ?? (await create(platform, "/operator/v1/customers", wanted));
+      known === undefined
+        ? await operate<Seeded>(platform, 201, "/operator/v1/customers", "POST", wanted)
+        : await operate<Seeded>(platform, 200, `/operator/v1/customers/${known.id}`, "PATCH", { upstreams });
     for (const user of users) await seedUser(platform, customer.id, user);
     seeded.push(customer);
   }
@@ -100,10 +93,6 @@ async function seedKeys(platform: Platform): Promise<Demo["api_keys"]> {
 async function listCustomers(platform: Platform): Promise<Seeded[]> {
   const page = await operate<{ data: Seeded[] }>(platform, 200, "/operator/v1/customers?limit=100", "GET");
   return page.data;
-}
-
-async function create(platform: Platform, path: string, body: object): Promise<Seeded> {
-  return operate<Seeded>(platform, 201, path, "POST", body);
 }
 
 async function operate<T>(platform: Platform, status: number, path: string, method: string, body?: object): Promise<T> {

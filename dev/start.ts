@@ -2,8 +2,8 @@ import { regionNames } from "../schema/regions.ts";
 import { isBusy } from "./free-port.ts";
 import { startOrigin } from "./origin.ts";
 import { startPlatform } from "./platform.ts";
-import { seed, setUpstreams } from "./seed.ts";
-import { hold, holder, letGo, stateFolder } from "./state.ts";
+import { seed } from "./seed.ts";
+import { endOrphans, hold, holder, letGo, stateFolder } from "./state.ts";
 import { tour } from "./tour.ts";
 
 const port = Number(process.env["PORT"] ?? 8787);
@@ -22,13 +22,13 @@ async function main(): Promise<void> {
       `Domicile already runs on this state, as process ${other}. Stop it with Ctrl-C or \`kill ${other}\`, or start another with \`DOMICILE_STATE=<folder> PORT=<port> npm start\`.`,
     );
   }
+  await endOrphans(folder);
   if (await isBusy(port)) refuse(`Port ${port} is in use. Choose another: PORT=${port + 1} npm start`);
   hold(folder);
   const closers: (() => Promise<void>)[] = [];
   let closing: Promise<void> | null = null;
   const close = (): Promise<void> => (closing ??= closeAll(closers));
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-    process.on(signal, () => void close().then(() => process.exit(0)));
+  onSignal(close);
 
   console.log("Starting Postgres and the Workers …");
   try {
@@ -38,10 +38,11 @@ async function main(): Promise<void> {
       onLog: ({ level, message }) => console.log(`[${level}] ${message}`),
     });
     closers.push(() => platform.close());
+    hold(folder, platform.runtimePids());
+    onSignal(close);
     const origins = await Promise.all(regionNames.map((region) => startOrigin(region, platform.baseUrl)));
     closers.push(...origins.map((origin) => () => origin.close()));
-    const demo = await seed(platform);
-    await setUpstreams(platform, origins);
+    const demo = await seed(platform, origins);
     await tour(demo, (line) => console.log(line));
     console.log(
       `Demo users, keys and the operator's token are in .domicile/demo.json; \`npm run tour\` repeats the tour.`,
@@ -50,6 +51,17 @@ async function main(): Promise<void> {
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/**
+ * Ends everything in order on Ctrl-C and its like. Called again when Miniflare is up: it ends the process by handlers of its own, at
+ * once, and Postgres would be left behind.
+ */
+function onSignal(close: () => Promise<void>): void {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.removeAllListeners(signal);
+    process.on(signal, () => void close().then(() => process.exit(0)));
   }
 }
 

@@ -1,6 +1,13 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./bundle.ts";
+
+/** Who runs on a state folder: the process of `npm start`, and the runtimes that it has started. */
+interface Holder {
+  readonly pid: number;
+  readonly runtimes: readonly number[];
+}
 
 /** Where the platform on this machine keeps everything; `DOMICILE_STATE` names another folder. */
 export function stateFolder(): string {
@@ -9,30 +16,43 @@ export function stateFolder(): string {
 
 /** The process that has the state folder, null if none that lives. */
 export function holder(folder: string): number | null {
-  const file = join(folder, "pid");
-  if (!existsSync(file)) return null;
-  const pid = Number(readFileSync(file, "utf8"));
-  return Number.isInteger(pid) && pid !== process.pid && isAlive(pid) ? pid : null;
+  const held = readHolder(folder);
+  return held !== null && held.pid !== process.pid && commandOf(held.pid).includes("start.ts") ? held.pid : null;
 }
 
-/** Takes the state folder for this process. A holder that was killed does not count. */
-export function hold(folder: string): void {
+/** Ends the runtimes that a killed predecessor has left behind, which would keep its port, and waits until they are gone. */
+export async function endOrphans(folder: string): Promise<void> {
+  const orphans = (readHolder(folder)?.runtimes ?? []).filter((pid) => commandOf(pid).includes("workerd"));
+  for (const pid of orphans) process.kill(pid, "SIGKILL");
+  while (orphans.some((pid) => commandOf(pid).includes("workerd serve"))) {
+    await new Promise((waited) => setTimeout(waited, 20));
+  }
+}
+
+/** Takes the state folder for this process and the runtimes that it has started. */
+export function hold(folder: string, runtimes: readonly number[] = []): void {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "pid"), String(process.pid));
+  const held: Holder = { pid: process.pid, runtimes };
+  writeFileSync(join(folder, "holder.json"), JSON.stringify(held));
 }
 
 /** Lets the state folder go. */
 export function letGo(folder: string): void {
-  rmSync(join(folder, "pid"), { force: true });
+  rmSync(join(folder, "holder.json"), { force: true });
 }
 
-function isAlive(pid: number): boolean {
+function readHolder(folder: string): Holder | null {
+  const file = join(folder, "holder.json");
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Holder) : null;
+}
+
+/** The command line of a process, "" if there is none by that number. Numbers are given again, so the command is looked at. */
+function commandOf(pid: number): string {
   try {
-    process.kill(pid, 0);
+    return execFileSync("ps", ["-o", "command=", "-p", String(pid)], { encoding: "utf8" });
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    // ps ends with 1 when it finds nobody.
+    if ((error as { status?: number }).status === 1) return "";
+    throw error;
   }
-  // The number may have been given to another program since.
-  const commandLine = `/proc/${pid}/cmdline`;
-  return !existsSync(commandLine) || readFileSync(commandLine, "utf8").includes("start.ts");
 }
