@@ -21,7 +21,8 @@ const matchRoute = compileRoutes(routes);
 export async function route(passage: Passage, global: Fetcher): Promise<Response> {
   const { request, facts, edge, waitUntil } = passage;
   if (isPreflight(request, facts.url.pathname)) {
-    return preflightResponse(request.headers.get("origin"), await edge.config.corsOrigins(waitUntil));
+    passage.corsOrigins = await edge.config.corsOrigins(waitUntil);
+    return preflightResponse(request.headers.get("origin"), passage.corsOrigins);
   }
   const match = matchRoute(request.method, facts.url.pathname);
   if (match.kind === "options") return new Response(null, { status: 204, headers: { allow: match.allow } });
