@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -18,13 +19,47 @@ export const workerConfigs = {
 /** The name of a Worker. */
 export type WorkerName = keyof typeof workerConfigs;
 
-/** Bundles a Worker as `wrangler deploy` would upload it, into `folder`, and returns its script. */
-export async function bundle(worker: WorkerName, folder: string): Promise<string> {
-  const out = join(folder, worker);
-  const args = ["deploy", "--dry-run", "-c", workerConfigs[worker], "--outdir", out];
-  await promisify(execFile)(process.execPath, [join(root, "node_modules/wrangler/bin/wrangler.js"), ...args], {
-    cwd: root,
-    env: { ...process.env, WRANGLER_SEND_METRICS: "false", WRANGLER_LOG: "error" },
-  });
-  return readFileSync(join(out, "index.js"), "utf8");
+/** What a bundle is made from: these folders, the versions of its dependencies, and the Worker's configuration. */
+const ingredients = ["workers", "durable-objects", "queues", "schema", "package-lock.json", "tsconfig.json"];
+
+/** Returns a Worker's script, bundled as `wrangler deploy` would upload it. One made from the same sources is used again. */
+export async function bundle(worker: WorkerName): Promise<string> {
+  const cache = join(root, "node_modules/.cache/domicile");
+  const script = join(cache, `${worker}-${fingerprint(worker)}.js`);
+  if (existsSync(script)) return readFileSync(script, "utf8");
+  mkdirSync(cache, { recursive: true });
+  const out = mkdtempSync(join(cache, `${worker}-`));
+  try {
+    const args = ["deploy", "--dry-run", "-c", workerConfigs[worker], "--outdir", out];
+    await promisify(execFile)(process.execPath, [join(root, "node_modules/wrangler/bin/wrangler.js"), ...args], {
+      cwd: root,
+      env: { ...process.env, WRANGLER_SEND_METRICS: "false", WRANGLER_LOG: "error" },
+    });
+    const contents = readFileSync(join(out, "index.js"), "utf8");
+    for (const name of readdirSync(cache))
+      if (name.startsWith(`${worker}-`) && name.endsWith(".js")) rmSync(join(cache, name), { force: true });
+    renameSync(join(out, "index.js"), script);
+    return contents;
+  } finally {
+    rmSync(out, { recursive: true, force: true });
+  }
+}
+
+function fingerprint(worker: WorkerName): string {
+  const hash = createHash("sha256");
+  for (const file of [workerConfigs[worker], ...ingredients.flatMap(sourcesUnder)]) {
+    hash
+      .update(`${file}\0`)
+      .update(readFileSync(join(root, file)))
+      .update("\0");
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+function sourcesUnder(path: string): string[] {
+  if (/\.(ts|json)$/.test(path)) return path.endsWith(".test.ts") ? [] : [path];
+  const entries = readdirSync(join(root, path), { withFileTypes: true }).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  return entries.flatMap((entry) =>
+    entry.isDirectory() || /\.(ts|json)$/.test(entry.name) ? sourcesUnder(`${path}/${entry.name}`) : [],
+  );
 }

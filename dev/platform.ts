@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import type { WorkerdStructuredLog } from "miniflare";
 import { prepareDatabases, type databases } from "./migrate.ts";
+import { endOrphans } from "./orphans.ts";
 import { startPostgres, type LocalPostgres } from "./postgres.ts";
 import { localSecrets, type LocalSecrets } from "./secrets.ts";
 import { startWorkers, type RunningWorkers } from "./workers.ts";
@@ -29,14 +30,17 @@ export interface Platform {
 export interface PlatformOptions {
   readonly stateDir: string;
   readonly port: number;
+  /** Aborted: the start is given up, and what has started is ended. Who gives one sees to signals of the system too. */
+  readonly signal?: AbortSignal;
   /** Called with each line that a Worker logs. */
   readonly onLog?: (entry: WorkerdStructuredLog) => void;
 }
 
 /** Starts everything and waits until the edge answers. The one way in for `npm start`, tests and benchmarks. */
-export async function startPlatform({ stateDir, port, onLog }: PlatformOptions): Promise<Platform> {
+export async function startPlatform({ stateDir, port, signal, onLog }: PlatformOptions): Promise<Platform> {
   const folder = resolve(stateDir);
   mkdirSync(folder, { recursive: true });
+  await endOrphans(folder);
   const secrets = await localSecrets(folder);
   const postgres = await startPostgres(folder, secrets.superuserPassword);
   const logs: WorkerdStructuredLog[] = [];
@@ -44,12 +48,16 @@ export async function startPlatform({ stateDir, port, onLog }: PlatformOptions):
     logs.push(entry);
     onLog?.(entry);
   };
-  const start = (): Promise<RunningWorkers> => startWorkers({ stateDir: folder, port, postgres, secrets, log });
+  const start = (): Promise<RunningWorkers> =>
+    startWorkers({ stateDir: folder, port, postgres, secrets, handlesSignals: signal !== undefined, log });
   const baseUrl = `http://localhost:${port}`;
+  let workers: RunningWorkers | undefined;
   try {
     await prepareDatabases(postgres, secrets);
-    let workers = await start();
-    await untilHealthy(baseUrl);
+    signal?.throwIfAborted();
+    workers = await start();
+    await untilHealthy(baseUrl, signal);
+    let running = workers;
     return {
       baseUrl,
       stateDir: folder,
@@ -58,28 +66,32 @@ export async function startPlatform({ stateDir, port, onLog }: PlatformOptions):
       logs,
       ownerUrl: (database) => postgres.url("domicile_owner", secrets.ownerPassword, database),
       appUrl: (database) => postgres.url(`${database}_app`, secrets.appPasswords[database], database),
-      runtimePids: () => workers.pids,
+      runtimePids: () => running.pids,
       restartWorkers: async (how = "stop") => {
-        if (how === "kill") workers.kill();
-        await workers.stop();
-        workers = await start();
+        if (how === "kill") running.kill();
+        await running.stop();
+        running = await start();
         await untilHealthy(baseUrl);
       },
       close: async () => {
-        await workers.stop();
+        await running.stop();
         await postgres.stop();
       },
     };
   } catch (error) {
-    await postgres.stop("immediate");
+    await workers?.stop();
+    await postgres.stop();
     throw error;
   }
 }
 
-async function untilHealthy(baseUrl: string): Promise<void> {
+async function untilHealthy(baseUrl: string, signal?: AbortSignal): Promise<void> {
   const deadline = Date.now() + 30_000;
   for (;;) {
-    const answer = await fetch(`${baseUrl}/healthz`).catch((error: unknown) => error);
+    signal?.throwIfAborted();
+    const answer = await fetch(`${baseUrl}/healthz`, { signal: AbortSignal.timeout(5000) }).catch(
+      (error: unknown) => error,
+    );
     if (answer instanceof Response && answer.ok) return;
     if (Date.now() > deadline) throw new Error("the platform is not healthy after 30 s", { cause: answer });
     await new Promise((resolved) => setTimeout(resolved, 50));

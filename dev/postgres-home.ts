@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chownSync, cpSync, existsSync, mkdirSync, statSync } from "node:fs";
+import { chownSync, cpSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
@@ -7,6 +7,8 @@ import { dirname, join, resolve } from "node:path";
 export interface PostgresHome {
   readonly binaries: string;
   readonly data: string;
+  /** The folder that both are in when they had to move out of the state folder. */
+  readonly moved?: string;
   /** Undefined: as who runs this. */
   readonly runAs?: { readonly uid: number; readonly gid: number };
 }
@@ -38,10 +40,14 @@ function reachable(folder: string): boolean {
   return open && (above === folder || reachable(above));
 }
 
-function relocated(binaries: string, data: string): { binaries: string; data: string } {
+function relocated(binaries: string, data: string): PostgresHome {
   const name = createHash("sha256").update(data).digest("hex").slice(0, 12);
   const root = join(tmpdir(), `domicile-postgres-${name}`);
   const native = join(root, "native");
-  if (!existsSync(native)) cpSync(dirname(binaries), native, { recursive: true, verbatimSymlinks: true });
-  return { binaries: join(native, "bin"), data: join(root, "data") };
+  if (!existsSync(native)) {
+    rmSync(`${native}.new`, { recursive: true, force: true });
+    cpSync(dirname(binaries), `${native}.new`, { recursive: true, verbatimSymlinks: true });
+    renameSync(`${native}.new`, native);
+  }
+  return { binaries: join(native, "bin"), data: join(root, "data"), moved: root };
 }

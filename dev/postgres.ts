@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
-import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { freePort } from "./free-port.ts";
 import { postgresHome, type PostgresHome } from "./postgres-home.ts";
+import { processOf } from "./processes.ts";
 
 /** A real Postgres on this machine, with its data under the state folder. */
 export interface LocalPostgres {
@@ -48,7 +49,7 @@ export async function removePostgres(stateDir: string): Promise<void> {
   const home = await postgresHome(stateDir);
   if (existsSync(join(home.data, "PG_VERSION")) && (await isRunning(home)))
     await control(home, "stop", "-m", "immediate");
-  rmSync(home.data, { recursive: true, force: true });
+  rmSync(home.moved ?? home.data, { recursive: true, force: true });
 }
 
 async function initialize(stateDir: string, home: PostgresHome, password: string): Promise<void> {
@@ -56,12 +57,19 @@ async function initialize(stateDir: string, home: PostgresHome, password: string
   const passwordFile = `${home.data}.password`;
   writeFileSync(passwordFile, password, { mode: 0o600 });
   if (home.runAs) chownSync(passwordFile, home.runAs.uid, home.runAs.gid);
+  // Elsewhere first: a cluster that an interrupted start has half made would never start again.
+  const half = `${home.data}.new`;
+  rmSync(half, { recursive: true, force: true });
+  mkdirSync(half, { mode: 0o700 });
+  if (home.runAs) chownSync(half, home.runAs.uid, home.runAs.gid);
   try {
     const auth = ["-U", "postgres", "--auth=scram-sha-256", `--pwfile=${passwordFile}`];
-    await run(home, "initdb", ["-D", home.data, ...auth, "-E", "UTF8", "--locale=C"]);
+    await run(home, "initdb", ["-D", half, ...auth, "-E", "UTF8", "--locale=C"]);
   } finally {
     rmSync(passwordFile);
   }
+  rmSync(home.data, { recursive: true, force: true });
+  renameSync(half, home.data);
 }
 
 async function start(home: PostgresHome, port: number): Promise<void> {
@@ -69,9 +77,15 @@ async function start(home: PostgresHome, port: number): Promise<void> {
   await control(home, "start", "-w", "-t", "60", "-l", join(home.data, "server.log"), "-o", options.join(" "));
 }
 
+/** Whether a server works on the data. The number in postmaster.pid alone does not say so: after a crash it may be another program's. */
 async function isRunning(home: PostgresHome): Promise<boolean> {
   const status = await exitCode(home, "pg_ctl", ["status", "-D", home.data]);
-  return status.code === 0;
+  if (status.code !== 0 || process.platform === "win32") return status.code === 0;
+  const lock = join(home.data, "postmaster.pid");
+  const pid = existsSync(lock) ? Number(readFileSync(lock, "utf8").split("\n")[0]) : 0;
+  if (processOf(pid)?.command.includes(home.data) === true) return true;
+  rmSync(lock, { force: true });
+  return false;
 }
 
 async function control(home: PostgresHome, command: string, ...rest: string[]): Promise<void> {

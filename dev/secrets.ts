@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from "jose";
 import { regionNames, type Region } from "../schema/regions.ts";
+import { writePrivately } from "./write-file.ts";
 
 /** A private session key with its `kid`. */
 export type SessionKey = Record<"kty" | "crv" | "x" | "d" | "kid", string>;
@@ -40,7 +41,7 @@ export async function localSecrets(stateDir: string): Promise<LocalSecrets> {
     regions: Object.fromEntries(regions) as LocalSecrets["regions"],
   };
   mkdirSync(stateDir, { recursive: true });
-  writeFileSync(file, JSON.stringify(secrets, null, 2), { mode: 0o600 });
+  writePrivately(file, JSON.stringify(secrets, null, 2));
   return secrets;
 }
 

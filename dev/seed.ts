@@ -1,16 +1,20 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ask, expectStatus } from "./api.ts";
 import { demoCustomers, demoTiers, type Demo } from "./demo.ts";
 import type { SampleOrigin } from "./origin.ts";
 import type { Platform } from "./platform.ts";
+import { writePrivately } from "./write-file.ts";
 
 interface Seeded {
   readonly id: string;
   readonly name: string;
 }
 
-/** Puts the demo data in, once, through the platform's own API, and writes demo.json. Repeating finishes what was interrupted. */
+/**
+ * Puts the demo data in, once, through the platform's own API, and writes demo.json. Repeating finishes what was interrupted, and tells
+ * the demo's customers where their sample origins are this time.
+ */
 export async function seed(platform: Platform, origins: readonly SampleOrigin[]): Promise<Demo> {
   const file = join(platform.stateDir, "demo.json");
   const known = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Demo) : null;
@@ -32,26 +36,22 @@ export async function seed(platform: Platform, origins: readonly SampleOrigin[])
     users,
     api_keys,
   };
-  writeFileSync(`${file}.new`, `${JSON.stringify(demo, null, 2)}\n`, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+  writePrivately(file, `${JSON.stringify(demo, null, 2)}\n`);
   return demo;
 }
 
-/**
- * Makes the demo's customers, or tells those that are there where their sample origins are this time: before anybody reads them,
- * so that nobody remembers an old place.
- */
 async function seedCustomers(platform: Platform, origins: readonly SampleOrigin[]): Promise<Seeded[]> {
   const existing = await listCustomers(platform);
   const upstreams = Object.fromEntries(origins.map(({ region, url }) => [region, url]));
   const seeded: Seeded[] = [];
   for (const { name, tier, users } of demoCustomers) {
     const known = existing.find((customer) => customer.name === name);
-    const wanted = { name, tier, key_tiers: demoTiers, allowed_regions: ["us", "eu"], default_region: "us", upstreams };
-    const customer =
-      known === undefined
-        ? await operate<Seeded>(platform, 201, "/operator/v1/customers", "POST", wanted)
-        : await operate<Seeded>(platform, 200, `/operator/v1/customers/${known.id}`, "PATCH", { upstreams });
+    const regions = { allowed_regions: ["us", "eu"], default_region: "us" };
+    const wanted = { name, tier, key_tiers: demoTiers, ...regions, upstreams };
+    // Before anything that makes a region remember the customer: it would go on with the origins of the last start for a while.
+    const customer = known
+      ? await operate<Seeded>(platform, 200, `/operator/v1/customers/${known.id}`, "PATCH", { upstreams })
+      : await operate<Seeded>(platform, 201, "/operator/v1/customers", "POST", wanted);
     for (const user of users) await seedUser(platform, customer.id, user);
     seeded.push(customer);
   }

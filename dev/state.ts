@@ -1,58 +1,69 @@
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { root } from "./bundle.ts";
-
-/** Who runs on a state folder: the process of `npm start`, and the runtimes that it has started. */
-interface Holder {
-  readonly pid: number;
-  readonly runtimes: readonly number[];
-}
+import { processOf } from "./processes.ts";
 
 /** Where the platform on this machine keeps everything; `DOMICILE_STATE` names another folder. */
 export function stateFolder(): string {
-  return process.env["DOMICILE_STATE"] ?? join(root, ".domicile");
+  return resolve(process.env["DOMICILE_STATE"] ?? join(root, ".domicile"));
 }
 
-/** The process that has the state folder, null if none that lives. */
+/** The process that has the state folder, null if none that lives. A holder that was killed does not count. */
 export function holder(folder: string): number | null {
-  const held = readHolder(folder);
-  return held !== null && held.pid !== process.pid && commandOf(held.pid).includes("start.ts") ? held.pid : null;
+  const [pid, started] = readHolder(folder);
+  if (pid === null || pid === process.pid) return null;
+  if (process.platform === "win32") return signalled(pid) ? pid : null;
+  const living = processOf(pid);
+  return living !== null && living.started === started ? pid : null;
 }
 
-/** Ends the runtimes that a killed predecessor has left behind, which would keep its port, and waits until they are gone. */
-export async function endOrphans(folder: string): Promise<void> {
-  const orphans = (readHolder(folder)?.runtimes ?? []).filter((pid) => commandOf(pid).includes("workerd"));
-  for (const pid of orphans) process.kill(pid, "SIGKILL");
-  while (orphans.some((pid) => commandOf(pid).includes("workerd serve"))) {
-    await new Promise((waited) => setTimeout(waited, 20));
-  }
-}
-
-/** Takes the state folder for this process and the runtimes that it has started. */
-export function hold(folder: string, runtimes: readonly number[] = []): void {
+/** Takes the state folder for this process, unless another that lives has it: then says which. */
+export function hold(folder: string): number | null {
   mkdirSync(folder, { recursive: true });
-  const held: Holder = { pid: process.pid, runtimes };
-  writeFileSync(join(folder, "holder.json"), JSON.stringify(held));
+  // A link is made whole or not at all: of two that start at once, one finds the other's.
+  const mine = join(folder, `pid.${process.pid}`);
+  writeFileSync(mine, `${process.pid}\n${processOf(process.pid)?.started ?? ""}`);
+  try {
+    for (;;) {
+      if (linked(mine, join(folder, "pid"))) return null;
+      const other = holder(folder);
+      if (other !== null) return other;
+      letGo(folder);
+    }
+  } finally {
+    rmSync(mine);
+  }
 }
 
 /** Lets the state folder go. */
 export function letGo(folder: string): void {
-  rmSync(join(folder, "holder.json"), { force: true });
+  rmSync(join(folder, "pid"), { force: true });
 }
 
-function readHolder(folder: string): Holder | null {
-  const file = join(folder, "holder.json");
-  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Holder) : null;
-}
-
-/** The command line of a process, "" if there is none by that number. Numbers are given again, so the command is looked at. */
-function commandOf(pid: number): string {
+function linked(from: string, to: string): boolean {
   try {
-    return execFileSync("ps", ["-o", "command=", "-p", String(pid)], { encoding: "utf8" });
+    linkSync(from, to);
+    return true;
   } catch (error) {
-    // ps ends with 1 when it finds nobody.
-    if ((error as { status?: number }).status === 1) return "";
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
     throw error;
+  }
+}
+
+function readHolder(folder: string): [number | null, string] {
+  try {
+    const [pid, started = ""] = readFileSync(join(folder, "pid"), "utf8").split("\n");
+    return Number(pid) > 0 ? [Number(pid), started] : [null, ""];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [null, ""];
+    throw error;
+  }
+}
+
+function signalled(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

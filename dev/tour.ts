@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ask, expectStatus, type Answer } from "./api.ts";
 import type { Demo } from "./demo.ts";
-import { stateFolder } from "./state.ts";
+import { holder, stateFolder } from "./state.ts";
 
 type Say = (line: string) => void;
 
@@ -31,6 +31,7 @@ async function signIn(demo: Demo, email: string, say: Say): Promise<string> {
   const body = { email, password: demo.password };
   const answer = await expectStatus<SignedIn>(201, demo.base_url, "/v1/sessions", { method: "POST", body });
   const { session, user, token } = answer.body;
+  expectSame(`home region of ${email}`, session.region, demo.users.find((known) => known.email === email)?.region);
   say(`✓ ${user.name} signs in as ${email}; home region: ${session.region}`);
   return token;
 }
@@ -41,23 +42,29 @@ async function servedFromHome(demo: Demo, token: string, say: Say): Promise<void
       token,
       headers: { "domicile-dev-country": country },
     });
+    expectSame(`region that served Emil from ${country}`, header(answer, "domicile-region"), "eu");
     say(
       `✓ Emil asks GET /v1/me from ${country}: served from ${header(answer, "domicile-region")}; ${header(answer, "ratelimit")}`,
     );
   }
 }
 
+/** `basic` is 20 a second: of what is asked within one second, 20 at most; each further second begun adds 20. */
 async function limitedExactly(demo: Demo, say: Say): Promise<void> {
-  const answers = await Promise.all(
-    Array.from({ length: 40 }, () =>
-      ask<{ tier: string }>(demo.base_url, "/v1/limits", { token: demo.api_keys.basic }),
-    ),
-  );
+  const began = Date.now();
+  const answers: Answer[] = [];
+  // Once is enough where 40 requests take less than a second.
+  while (answers.length < 200 && answers.every((answer) => answer.status === 200)) {
+    const burst = Array.from({ length: 40 }, () => ask(demo.base_url, "/v1/limits", { token: demo.api_keys.basic }));
+    answers.push(...(await Promise.all(burst)));
+  }
   const admitted = answers.filter((answer) => answer.status === 200).length;
   const refused = answers.find((answer) => answer.status === 429);
-  if (refused === undefined || admitted > 40)
-    throw new Error(`40 requests at once: ${admitted} admitted, none refused`);
-  say(`✓ 40 requests at once with a basic API key: ${admitted} admitted, ${40 - admitted} refused with 429`);
+  const most = 20 + 20 * Math.floor((Date.now() - began) / 1000);
+  if (admitted > most) throw new Error(`of ${answers.length} requests at once ${admitted} were admitted, not ${most}`);
+  if (refused === undefined) throw new Error(`of ${answers.length} requests at once none was refused with 429`);
+  const others = answers.length - admitted;
+  say(`✓ ${answers.length} requests at once with a basic API key: ${admitted} admitted, ${others} refused with 429`);
   const wait = Number(header(refused, "retry-after"));
   await new Promise((waited) => setTimeout(waited, wait * 1000));
   await expectStatus(200, demo.base_url, "/v1/limits", { token: demo.api_keys.basic });
@@ -68,6 +75,8 @@ async function byApiKey(demo: Demo, say: Say): Promise<void> {
   const answer = await expectStatus<{ tier: string; principal: { type: string } }>(200, demo.base_url, "/v1/me", {
     token: demo.api_keys.ci,
   });
+  expectSame("tier of the API key", answer.body.tier, "ci");
+  expectSame("limit headers of an unlimited tier", header(answer, "ratelimit"), "none");
   say(
     `✓ an API key of the tier ${answer.body.tier} is recognised as ${answer.body.principal.type}; no limit headers: ${header(answer, "ratelimit")}`,
   );
@@ -81,6 +90,7 @@ async function toTheOrigin(demo: Demo, token: string, say: Say): Promise<void> {
     { token },
   );
   const { origin, identity } = answer.body;
+  expectSame("origin that answered Emil", `${origin} for ${identity.region}`, "eu for eu");
   say(
     `✓ Emil asks GET /orders/42: answered by the ${origin} sample origin, which verified the identity of ${identity.sub}`,
   );
@@ -122,14 +132,19 @@ async function eventually(status: number, attempt: () => Promise<Answer>): Promi
   }
 }
 
+function expectSame(what: string, got: unknown, expected: unknown): void {
+  if (got !== expected) throw new Error(`${what}: ${String(got)}, not ${String(expected)}`);
+}
+
 function header(answer: Answer, name: string): string {
   return answer.headers.get(name) ?? "none";
 }
 
 // `npm run tour`: against the platform that runs.
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  const demo = JSON.parse(readFileSync(join(stateFolder(), "demo.json"), "utf8")) as Demo;
   try {
+    if (holder(stateFolder()) === null) throw new Error("Domicile does not run here. Start it first: npm start");
+    const demo = JSON.parse(readFileSync(join(stateFolder(), "demo.json"), "utf8")) as Demo;
     await tour(demo, (line) => console.log(line));
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);

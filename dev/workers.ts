@@ -1,10 +1,12 @@
-import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Miniflare, type V4MiniflareOptions, type WorkerdStructuredLog } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 import type { Region } from "../schema/regions.ts";
 import { bundle, root, workerConfigs, type WorkerName } from "./bundle.ts";
+import { loopback, portState } from "./free-port.ts";
+import { forgetRuntimes, rememberRuntimes } from "./orphans.ts";
 import type { LocalPostgres } from "./postgres.ts";
+import { processes } from "./processes.ts";
 import type { LocalSecrets } from "./secrets.ts";
 
 /** What the Workers of one machine need. */
@@ -13,7 +15,15 @@ export interface WorkersOptions {
   readonly port: number;
   readonly postgres: LocalPostgres;
   readonly secrets: LocalSecrets;
+  /** Whether the starter closes on SIGINT and its like itself. */
+  readonly handlesSignals: boolean;
   readonly log: (entry: WorkerdStructuredLog) => void;
+}
+
+interface DirectSocket {
+  readonly host: string;
+  readonly port: number;
+  readonly serviceName: WorkerName;
 }
 
 /** The four Workers in one workerd. */
@@ -24,33 +34,55 @@ export interface RunningWorkers {
   kill(): void;
 }
 
-/** Bundles and starts the Workers; the edge listens on `port` of loopback without a proxy in front. */
+/** Bundles and starts the Workers; the edge listens on `port` of `localhost` without a proxy in front. */
 export async function startWorkers(options: WorkersOptions): Promise<RunningWorkers> {
   const names = Object.keys(workerConfigs) as WorkerName[];
-  const scripts = await Promise.all(names.map((name) => bundle(name, join(options.stateDir, "bundles"))));
-  const workers = names.map((name, at) => workerOptions(name, scripts[at] ?? "", options));
+  const scripts = await Promise.all(names.map(bundle));
+  const sockets = await directSockets(options.port);
+  const workers = names.map((name, at) => workerOptions(name, scripts[at] ?? "", sockets[at] ?? [], options));
   const before = new Set(runtimes());
-  const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      workers,
-      resourcePersistencePath: join(options.stateDir, "cloudflare"),
-      handleStructuredLogs: options.log,
-      port: 0,
-      host: "127.0.0.1",
-    } as V4MiniflareOptions),
-  );
-  await miniflare.ready;
-  const own = runtimes().filter((pid) => !before.has(pid));
+  const make = (): Miniflare =>
+    new Miniflare(
+      convertV4MiniflareOptions({
+        workers,
+        resourcePersistencePath: join(options.stateDir, "cloudflare"),
+        handleStructuredLogs: options.log,
+        port: 0,
+        host: "127.0.0.1",
+      } as V4MiniflareOptions),
+    );
+  const miniflare = options.handlesSignals ? withoutItsSignalHandlers(make) : make();
+  try {
+    await miniflare.ready;
+  } catch (error) {
+    await miniflare.dispose();
+    throw error;
+  }
+  const pids = runtimes().filter((pid) => !before.has(pid));
+  rememberRuntimes(options.stateDir, pids);
   return {
-    pids: own,
-    stop: () => miniflare.dispose(),
+    pids,
+    stop: async () => {
+      await miniflare.dispose();
+      forgetRuntimes(options.stateDir);
+    },
     kill: () => {
-      for (const pid of own) process.kill(pid, "SIGKILL");
+      for (const pid of pids) process.kill(pid, "SIGKILL");
     },
   };
 }
 
-function workerOptions(name: WorkerName, script: string, options: WorkersOptions) {
+/**
+ * The sockets of the edge, one for each address of `localhost` that this machine has. Miniflare names a socket after the Worker that
+ * declares it, so each is declared by another Worker.
+ */
+async function directSockets(port: number): Promise<DirectSocket[][]> {
+  const states = await Promise.all(loopback.map((host) => portState(port, host)));
+  const hosts = loopback.filter((_, at) => states[at] !== "absent");
+  return hosts.map((host) => [{ host, port, serviceName: "domicile-edge" }]);
+}
+
+function workerOptions(name: WorkerName, script: string, sockets: DirectSocket[], options: WorkersOptions) {
   const databases = databaseUrls(name, options);
   const declared = readBindings(name, databases);
   return {
@@ -60,7 +92,7 @@ function workerOptions(name: WorkerName, script: string, options: WorkersOptions
     bindings: { ...(declared["bindings"] as Record<string, unknown>), ...variables(name, options) },
     hyperdrives: databases,
     stripCfConnectingIp: false,
-    ...(name === "domicile-edge" && { unsafeDirectSockets: [{ host: "127.0.0.1", port: options.port }] }),
+    unsafeDirectSockets: sockets,
   };
 }
 
@@ -115,12 +147,21 @@ function regionOf(name: WorkerName): Region {
   return name.slice("domicile-".length) as Region;
 }
 
+/** Miniflare would end this process on a signal, at once: before Postgres is stopped. */
+function withoutItsSignalHandlers(make: () => Miniflare): Miniflare {
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  const before = signals.map((signal) => process.listeners(signal));
+  const made = make();
+  for (const [at, signal] of signals.entries()) {
+    for (const listener of process.listeners(signal))
+      if (before[at]?.includes(listener) !== true) process.removeListener(signal, listener);
+  }
+  return made;
+}
+
 /** The runtimes that this process has started: children named workerd. */
 function runtimes(): number[] {
-  if (process.platform === "win32") return [];
-  const rows = execFileSync("ps", ["-eo", "pid=,ppid=,comm="], { encoding: "utf8" }).trim().split("\n");
-  return rows.flatMap((row) => {
-    const [pid, parent, command = ""] = row.trim().split(/\s+/);
-    return Number(parent) === process.pid && command.includes("workerd") ? [Number(pid)] : [];
-  });
+  return processes()
+    .filter(({ parent, command }) => parent === process.pid && /workerd(\.exe)? serve/.test(command))
+    .map(({ pid }) => pid);
 }

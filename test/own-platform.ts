@@ -1,6 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { expectStatus } from "../dev/api.ts";
 import { freePort } from "../dev/free-port.ts";
 import { startOrigin, type SampleOrigin } from "../dev/origin.ts";
@@ -8,6 +6,7 @@ import { startPlatform, type Platform } from "../dev/platform.ts";
 import { removePostgres } from "../dev/postgres.ts";
 import type { Role } from "../schema/principal.ts";
 import { regionNames, type Region } from "../schema/regions.ts";
+import { newStateFolder } from "./state-folder.ts";
 
 /** A platform that one test file has for itself, to stop and kill things in. */
 export interface OwnPlatform {
@@ -25,7 +24,7 @@ const password = "correct horse battery staple";
 
 /** Starts one, with a basic customer of both regions and its sample origins. */
 export async function startOwnPlatform(): Promise<OwnPlatform> {
-  const stateDir = mkdtempSync(join(tmpdir(), "domicile-own-"));
+  const stateDir = newStateFolder();
   const platform = await startPlatform({ stateDir, port: await freePort() });
   const { baseUrl, secrets } = platform;
   const started = await Promise.all(

@@ -1,12 +1,11 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import type { TestProject } from "vitest/node";
 import { freePort } from "../dev/free-port.ts";
 import { startOrigin } from "../dev/origin.ts";
 import { startPlatform } from "../dev/platform.ts";
 import { removePostgres } from "../dev/postgres.ts";
 import { regionNames } from "../schema/regions.ts";
+import { newStateFolder } from "./state-folder.ts";
 
 /** What the tests of a run know of the one platform that they share. */
 export interface SharedPlatform {
@@ -28,7 +27,7 @@ declare module "vitest" {
 
 /** Starts one platform for the whole run, on ports and in a folder of its own. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const stateDir = mkdtempSync(join(tmpdir(), "domicile-test-"));
+  const stateDir = newStateFolder();
   const platform = await startPlatform({ stateDir, port: await freePort() });
   const [us, eu] = await Promise.all(regionNames.map((region) => startOrigin(region, platform.baseUrl)));
   if (us === undefined || eu === undefined) throw new Error("a region has no sample origin");

@@ -1,15 +1,23 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { once } from "node:events";
+import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { root } from "../dev/bundle.ts";
 import type { Demo } from "../dev/demo.ts";
 import { freePort } from "../dev/free-port.ts";
+import { endOrphans } from "../dev/orphans.ts";
 import { removePostgres } from "../dev/postgres.ts";
-import { endOrphans } from "../dev/state.ts";
+import { processes } from "../dev/processes.ts";
+import { newStateFolder } from "./state-folder.ts";
 
-const state = mkdtempSync(join(tmpdir(), "domicile-start-"));
+const state = newStateFolder();
+let port: number;
+
+beforeEach(async () => {
+  port = await freePort();
+});
 
 afterAll(async () => {
   await endOrphans(state);
@@ -19,38 +27,64 @@ afterAll(async () => {
 
 interface Started {
   readonly process: ChildProcess;
-  /** Resolves with all output when it is ready or has ended. */
-  readonly settled: Promise<string>;
+  /** Resolves with all output so far when it contains `text`, or when it has ended. */
+  says(text: string): Promise<string>;
   readonly ended: Promise<number | null>;
 }
 
-function start(port: number): Started {
-  const env = { ...process.env, DOMICILE_STATE: state, PORT: String(port) };
-  const child = spawn(process.execPath, [join(root, "dev/start.ts")], { env, stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
+function run(script: string, environment: Record<string, string> = {}): Started {
+  const env = { ...process.env, DOMICILE_STATE: state, PORT: String(port), ...environment };
+  // A group of its own: what a terminal does, so that Ctrl-C can be sent to all of it.
+  const child = spawn(process.execPath, [join(root, script)], {
+    env,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const ended = new Promise<number | null>((done) => {
-    child.once("exit", done);
+    child.once("close", done);
   });
-  const settled = new Promise<string>((done) => {
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on("data", (chunk: Buffer) => {
-        output += chunk.toString();
-        if (output.includes("Domicile is ready")) done(output);
-      });
-    }
-    child.once("close", () => done(output));
-  });
-  return { process: child, settled, ended };
+  let output = "";
+  const seen = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk: Buffer) => {
+      output += chunk.toString();
+      for (const look of seen) look();
+    });
+  }
+  const says = async (text: string): Promise<string> => {
+    const said = new Promise<void>((done) => {
+      const look = (): void => (output.includes(text) ? done() : undefined);
+      seen.add(look);
+      look();
+    });
+    await Promise.race([said, ended]);
+    return output;
+  };
+  return { process: child, says, ended };
+}
+
+const start = (): Started => run("dev/start.ts");
+const ready = "Domicile is ready";
+const demoFile = (): Demo => JSON.parse(readFileSync(join(state, "demo.json"), "utf8")) as Demo;
+
+/** Whatever still runs of the platform: a Postgres on its data, or a runtime that no one has stopped. */
+function leftOver(): string[] {
+  const data = join(state, "postgres");
+  return [
+    ...processes()
+      .filter(({ command }) => command.includes(data))
+      .map(({ command }) => command),
+    ...(existsSync(join(state, "runtimes.json")) ? ["runtimes.json"] : []),
+  ];
 }
 
 describe("npm start", { timeout: 90_000 }, () => {
   it("brings everything up, refuses a second of itself, survives being killed, and ends cleanly", async () => {
-    const port = await freePort();
-    const first = start(port);
-    const output = await first.settled;
+    const first = start();
+    const output = await first.says(ready);
     expect(output).toContain("✓ Emil Noether signs in as emil@acme.example; home region: eu");
     expect(output.trim().split("\n").at(-1)).toBe(`Domicile is ready on http://localhost:${port}`);
-    const demo = JSON.parse(readFileSync(join(state, "demo.json"), "utf8")) as Demo;
+    const demo = demoFile();
     expect(demo.base_url).toBe(`http://localhost:${port}`);
     expect(demo.users.map(({ email, region, role }) => `${email} ${region} ${role}`)).toEqual([
       "ada@acme.example us owner",
@@ -58,19 +92,72 @@ describe("npm start", { timeout: 90_000 }, () => {
       "gus@globex.example us owner",
       "greta@globex.example eu owner",
     ]);
+    for (const secret of ["demo.json", "secrets.json"]) expect(statSync(join(state, secret)).mode & 0o077).toBe(0);
 
-    const second = start(port);
-    expect(await second.settled).toContain(`already runs on this state, as process ${first.process.pid}`);
+    const second = start();
+    expect(await second.says("nothing")).toContain(`already runs on this state, as process ${first.process.pid}`);
     expect(await second.ended).toBe(1);
+    const tour = run("dev/tour.ts");
+    expect(await tour.says("nothing")).toContain("✓ Ada signs out");
+    expect(await tour.ended).toBe(0);
 
     first.process.kill("SIGKILL");
     await first.ended;
-    const third = start(port);
-    expect(await third.settled).toContain("Domicile is ready");
-    expect((JSON.parse(readFileSync(join(state, "demo.json"), "utf8")) as Demo).api_keys).toEqual(demo.api_keys);
+    expect(leftOver()).not.toEqual([]);
+    const third = start();
+    expect(await third.says(ready)).toContain(ready);
+    expect(demoFile().api_keys).toEqual(demo.api_keys);
 
     third.process.kill("SIGTERM");
     expect(await third.ended).toBe(0);
+    expect(leftOver()).toEqual([]);
     await expect(fetch(`http://127.0.0.1:${port}/healthz`)).rejects.toThrow();
+  });
+
+  it("ends everything at Ctrl-C, which the runtime gets too", async () => {
+    const started = start();
+    expect(await started.says(ready)).toContain(ready);
+    process.kill(-(started.process.pid ?? 0), "SIGINT");
+    expect(await started.ended).toBe(0);
+    expect(leftOver()).toEqual([]);
+  });
+
+  it.each(["Starting", "A short tour"])("ends everything when it is interrupted after it said '%s'", async (said) => {
+    const started = start();
+    await started.says(said);
+    started.process.kill("SIGINT");
+    expect(await started.ended).toBe(0);
+    expect(await started.says("nothing")).not.toContain(ready);
+    expect(leftOver()).toEqual([]);
+  });
+
+  it.each(["127.0.0.1", "0.0.0.0"])("names a port that is taken on %s, and how to choose another", async (host) => {
+    const taken = createServer().listen(port, host);
+    await once(taken, "listening");
+    try {
+      const started = start();
+      const output = await started.says("nothing");
+      expect(output).toContain(`Port ${port} is in use`);
+      expect(output).toMatch(/PORT=\d+ npm start/);
+      expect(await started.ended).toBe(1);
+      expect(leftOver()).toEqual([]);
+    } finally {
+      taken.close();
+    }
+  });
+
+  it("refuses a port that is none", async () => {
+    const started = run("dev/start.ts", { PORT: "http" });
+    expect(await started.says("nothing")).toContain("PORT must be a number");
+    expect(await started.ended).toBe(1);
+  });
+
+  it("says of the tour that nothing runs, and removes everything on reset", async () => {
+    const tour = run("dev/tour.ts");
+    expect(await tour.says("nothing")).toContain("npm start");
+    expect(await tour.ended).toBe(1);
+    const reset = run("dev/reset.ts");
+    expect(await reset.ended).toBe(0);
+    expect(existsSync(state)).toBe(false);
   });
 });
