@@ -198,8 +198,10 @@ describe("users", () => {
     expect(again.status).toBe(201);
     const rows = postgres(inject("platform").ownerUrls.eu, { max: 1 });
     const [row] = await rows`select email, name, password_hash from users where id = ${emil.id}`;
+    const kept = await rows`select id from sessions where user_id = ${emil.id}`;
     await rows.end();
     expect(row).toEqual({ email: null, name: null, password_hash: null });
+    expect(kept).toHaveLength(0);
   });
 
   it("get no role above their maker's, keep an owner, and are nobody else's", async () => {
@@ -237,7 +239,7 @@ describe("row-level security", () => {
       expect(rows.map((row) => row["id"])).toEqual([me.id]);
       await expect(app`update users set customer_id = 'x'`).rejects.toThrow("permission denied");
       await expect(app`delete from users`).rejects.toThrow("permission denied");
-      await expect(app`delete from sessions`).rejects.toThrow("permission denied");
+      await expect(app`update sessions set user_id = 'x'`).rejects.toThrow("permission denied");
       const other = postgres(inject("platform").appUrls.us.replace(/us$/, "eu"), { max: 1 });
       await expect(other`select 1`).rejects.toThrow("permission denied");
       await other.end();

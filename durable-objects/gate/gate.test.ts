@@ -185,6 +185,15 @@ describe("a Gate", () => {
     expect(answer).toMatchObject({ kind: "decided", facts: null, verdicts: [{ kind: "refused" }] });
   });
 
+  it("asks Postgres no more for having been asleep", async () => {
+    const { gate } = newUser();
+    await verdicts(gate, [session("one")]);
+    await evictDurableObject(gate);
+    const loads = world.loads;
+    await verdicts(gate, [session("one")]);
+    expect(world.loads).toBe(loads);
+  });
+
   it("counts the usage of an unlimited tier, what was served without asking included", async () => {
     world.tier = { name: "ci", unlimited: true, recheck_seconds: 5, policies: [] };
     const { gate } = newKey();

@@ -47,6 +47,7 @@ export class GateObject<Env = unknown> extends DurableObject<Env> {
     this.#sessions = new GateSessions(this.#storage);
     this.#profile = this.#storage.readProfile();
     this.#ledger = this.#storage.readLedger(this.#now()) ?? emptyLedger;
+    this.#checkedAt = this.#storage.readCheckedAt();
   }
 
   /** Decides about waiting requests. Everything before the decision may wait; the decision itself does not. */
@@ -100,7 +101,7 @@ export class GateObject<Env = unknown> extends DurableObject<Env> {
     const holds = (proof: Proof): boolean => this.#holds(profile, proof, now);
     const decision = decide(this.#ledger, tier, call.proofs, holds, call.alreadyServed, now);
     this.#ledger = decision.ledger;
-    if (decision.stored) this.#storage.writeLedger(decision.stored);
+    if (decision.stored) this.#storage.writeLedger(decision.stored, this.#checkedAt);
     return {
       kind: "decided",
       facts: factsOf(profile, tier),

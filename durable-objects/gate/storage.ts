@@ -43,9 +43,14 @@ export class GateStorage {
     return stored ? { buckets: restore(stored.buckets, now), lease: noLease, usage: stored.usage } : null;
   }
 
+  /** When the Gate last compared itself with Postgres, epoch milliseconds; it travels with the ledger and costs no write. */
+  readCheckedAt(): number {
+    return this.#kv.get<{ checkedAt?: number }>("ledger")?.checkedAt ?? 0;
+  }
+
   /** Stores levels that a lease was taken from. The output gate holds the answer until it is durable. */
-  writeLedger(stored: { readonly buckets: Buckets; readonly usage: number }): void {
-    this.#kv.put("ledger", stored);
+  writeLedger(stored: { readonly buckets: Buckets; readonly usage: number }, checkedAt: number): void {
+    this.#kv.put("ledger", { ...stored, checkedAt });
   }
 
   /** Every remembered session. */

@@ -1,4 +1,4 @@
-import { and, eq, isNull } from "drizzle-orm";
+import { and, eq, isNull, lt } from "drizzle-orm";
 import { AppError } from "../../../../schema/errors.ts";
 import type { createSession } from "../../../../schema/http/sessions.ts";
 import { newId } from "../../../../schema/ids.ts";
@@ -75,6 +75,12 @@ async function findUser(email: string, served: Served, env: RegionEnv): Promise<
   return rows[0] ?? null;
 }
 
+/** A user's sessions that were over a month ago: nobody asks about them any more. */
+function longOver(user: User, now: Date) {
+  const monthAgo = new Date(now.getTime() - 30 * 86_400_000);
+  return and(eq(sessions.customerId, user.customerId), eq(sessions.userId, user.id), lt(sessions.endsAt, monthAgo));
+}
+
 /** Null if the password is another since it was compared. */
 async function openSession(
   user: User,
@@ -106,6 +112,7 @@ async function openSession(
     if (current.passwordHash !== user.passwordHash) return null;
     if (rehashed !== null) await tx.update(users).set({ passwordHash: rehashed }).where(own);
     await tx.insert(sessions).values(session);
+    await tx.delete(sessions).where(longOver(user, now));
     return session;
   });
 }

@@ -1,7 +1,7 @@
 import { and, eq } from "drizzle-orm";
 import { AppError } from "../../../../schema/errors.ts";
 import type { deleteUser } from "../../../../schema/http/users.ts";
-import { users } from "../../../../schema/tables/region/users.ts";
+import { sessions, users } from "../../../../schema/tables/region/users.ts";
 import type { Handler } from "../../../serve/serve.ts";
 import { principalOf } from "../../../serve/served.ts";
 import { asCustomer } from "../../database.ts";
@@ -39,7 +39,9 @@ export const handleDeleteUser: Handler<typeof deleteUser, RegionEnv> = async ({ 
         .where(own);
     }
     const version = before.deletedAt === null ? before.version + 1 : before.version;
-    return { row: { ...before, version }, ended: await endEverything(tx, customerId, params.id, now) };
+    const ended = await endEverything(tx, customerId, params.id, now);
+    await tx.delete(sessions).where(and(eq(sessions.customerId, customerId), eq(sessions.userId, params.id)));
+    return { row: { ...before, version }, ended };
   });
   await tellOfEnd(env, row, ended);
   await env.DIRECTORY.release(row.id);
