@@ -39,9 +39,9 @@ export const handleDeleteUser: Handler<typeof deleteUser, RegionEnv> = async ({ 
         .where(own);
     }
     const version = before.deletedAt === null ? before.version + 1 : before.version;
-    const ended = await endEverything(tx, customerId, params.id, now);
+    const over = await endEverything(tx, customerId, params.id, now);
     await tx.delete(sessions).where(and(eq(sessions.customerId, customerId), eq(sessions.userId, params.id)));
-    return { row: { ...before, version }, ended };
+    return { row: { ...before, version }, ended: over };
   });
   await tellOfEnd(env, row, ended);
   await env.DIRECTORY.release(row.id);
