@@ -18,7 +18,12 @@ export async function prepareDatabases(server: LocalPostgres, secrets: LocalSecr
     await superuser.unsafe(`alter role domicile_owner password '${secrets.ownerPassword}'`);
     const existing = new Set((await superuser`select datname from pg_database`).map((row) => row["datname"] as string));
     for (const database of databases) {
-      await prepare(superuser, database, secrets.appPasswords[database], existing.has(database));
+      if (!existing.has(database)) await superuser.unsafe(`create database "${database}" owner domicile_owner`);
+      await superuser.unsafe(`revoke connect on database "${database}" from public`);
+      await admit(superuser, database, "app", secrets.appPasswords[database]);
+      if (database === "global") continue;
+      await admit(superuser, database, "audit", secrets.auditPasswords[database]);
+      await admit(superuser, database, "archiver", secrets.archiverPasswords[database]);
     }
   } finally {
     await superuser.end();
@@ -30,14 +35,17 @@ export async function prepareDatabases(server: LocalPostgres, secrets: LocalSecr
   );
 }
 
-/** Every Worker's login role is a member of `domicile_app` and may connect to its own database alone. */
-async function prepare(superuser: postgres.Sql, database: string, password: string, exists: boolean): Promise<void> {
-  if (!exists) await superuser.unsafe(`create database "${database}" owner domicile_owner`);
-  const role = `${database}_app`;
+/** Each login role is a member of one role that the migrations grant to, and may connect to its own database alone. */
+async function admit(
+  superuser: postgres.Sql,
+  database: string,
+  member: "app" | "audit" | "archiver",
+  password: string,
+): Promise<void> {
+  const role = `${database}_${member}`;
   const [known] = await superuser`select from pg_roles where rolname = ${role}`;
-  if (known === undefined) await superuser.unsafe(`create role ${role} login in role domicile_app`);
+  if (known === undefined) await superuser.unsafe(`create role ${role} login in role domicile_${member}`);
   await superuser.unsafe(`alter role ${role} password '${password}'`);
-  await superuser.unsafe(`revoke connect on database "${database}" from public`);
   await superuser.unsafe(`grant connect on database "${database}" to ${role}`);
 }
 

@@ -109,7 +109,13 @@ function databaseUrls(name: WorkerName, { postgres, secrets }: WorkersOptions): 
   if (name === "domicile-edge") return {};
   const database = name === "domicile-global" ? "global" : regionOf(name);
   const url = postgres.url(`${database}_app`, secrets.appPasswords[database], database);
-  return database === "global" ? { DB: url, DB_REPLICA: url } : { DB: url };
+  if (database === "global") return { DB: url, DB_REPLICA: url };
+  return {
+    DB: url,
+    DB_REPLICA: url,
+    DB_AUDIT: postgres.url(`${database}_audit`, secrets.auditPasswords[database], database),
+    DB_ARCHIVER: postgres.url(`${database}_archiver`, secrets.archiverPasswords[database], database),
+  };
 }
 
 /** Variables and secrets of a Worker on one machine; everything else is as deployed. */
@@ -130,17 +136,33 @@ function variables(name: WorkerName, { port, secrets }: WorkersOptions): Record<
       DIRECTORY_KEY: secrets.directoryKey,
       OPERATOR_TOKEN: secrets.operatorToken,
       API_KEY_CHECKSUM_KEYS: JSON.stringify(checksumKeys),
+      AUDIT_PUBLIC_KEYS: JSON.stringify(auditPublicKeys(secrets)),
     };
   }
-  const { sessionKeys, checksumKey, dataKey } = secrets.regions[regionOf(name)];
+  const { sessionKeys, checksumKey, dataKey, auditSealingKeys, auditSigningKey } = secrets.regions[regionOf(name)];
   return {
     ...local,
     DIRECTORY_KEY: secrets.directoryKey,
     SESSION_KEYS: JSON.stringify(sessionKeys),
     API_KEY_CHECKSUM_KEY: checksumKey,
     DATA_KEY: dataKey,
+    AUDIT_SEALING_KEYS: JSON.stringify(auditSealingKeys),
+    AUDIT_SIGNING_KEY: JSON.stringify(auditSigningKey),
+    CHECKPOINT_SECONDS: "2",
     UPSTREAM_TIMEOUT_MS: "2000",
   };
+}
+
+/** The public part of what each region opens audit messages with, as the edge has it. */
+function auditPublicKeys({ regions }: LocalSecrets) {
+  return Object.fromEntries(
+    Object.entries(regions).map(([region, { auditSealingKeys }]) => {
+      const [newest] = auditSealingKeys;
+      if (newest === undefined) throw new Error(`${region} has no key to seal audit messages to`);
+      const { kty, crv, x, kid } = newest;
+      return [region, { kty, crv, x, kid }];
+    }),
+  );
 }
 
 function regionOf(name: WorkerName): Region {

@@ -91,7 +91,7 @@ export interface ConfigReaderApi {
 /** The read-only face of the login directory, as the edge binds it (entrypoint `LoginLookup`). */
 export interface LoginLookupApi {
   /** By keyed hash of the e-mail address (`loginHash`). */
-  byHash(hash: string): Promise<LoginEntry | null>;
+  byHash(hash: string): Promise<(LoginEntry & { user_id: string }) | null>;
   byUser(userId: string): Promise<LoginEntry | null>;
 }
 

@@ -17,6 +17,9 @@ export const forwardedHeader = {
   customer: "domicile-customer",
 } as const;
 
+/** On the way back: the id of what was created, for the audit log. The edge takes it off. */
+export const resourceHeader = "domicile-resource";
+
 /** Who stands behind a forwarded request. */
 export type Actor = Principal | { readonly type: "operator"; readonly id: string };
 

@@ -1,4 +1,4 @@
-import { fromString, getType, typeidUnboxed } from "typeid-js";
+import { fromString, getType, toUUID, typeidUnboxed } from "typeid-js";
 import { z } from "zod";
 
 /** The TypeID prefix of each noun (https://github.com/jetify-com/typeid). */
@@ -8,6 +8,8 @@ export const idPrefix = {
   session: "ses",
   apiKey: "key",
   request: "req",
+  auditRecord: "aud",
+  message: "msg",
 } as const;
 
 /** A noun that has ids of its own. */
@@ -33,4 +35,9 @@ export function idSchema(noun: IdNoun): z.ZodString {
     .string()
     .refine((value) => isId(noun, value), `must be an id that begins with "${idPrefix[noun]}_"`)
     .meta({ example: `${idPrefix[noun]}_01h455vb4pex5vsknk084sn02q` });
+}
+
+/** The time at which an id was made, in epoch milliseconds: UUIDv7 begins with it (RFC 9562 §5.7). */
+export function timeOfId(id: string): number {
+  return Number.parseInt(toUUID(fromString(id)).replaceAll("-", "").slice(0, 12), 16);
 }

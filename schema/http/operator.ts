@@ -101,6 +101,7 @@ export const updateCustomer = route({
 /** The way in for a new customer: its first owner, made by the operator in the owner's home region. */
 export const createCustomerUser = route({
   ...customers,
+  resource: "user",
   method: "POST",
   path: "/operator/v1/customers/{id}/users",
   operationId: "createCustomerUser",

@@ -1,4 +1,5 @@
 import { apiKeyRoutes } from "./api-keys.ts";
+import { auditLogRoutes } from "./audit-logs.ts";
 import { limitRoutes } from "./limits.ts";
 import { meRoutes } from "./me.ts";
 import { operatorRoutes } from "./operator.ts";
@@ -15,5 +16,6 @@ export const routes: readonly RouteContract[] = [
   ...userRoutes,
   ...apiKeyRoutes,
   ...limitRoutes,
+  ...auditLogRoutes,
   ...operatorRoutes,
 ];

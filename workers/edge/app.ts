@@ -2,6 +2,7 @@ import { AppError } from "../../schema/errors.ts";
 import type { RouteContract } from "../../schema/http/route.ts";
 import { routes } from "../../schema/http/routes.ts";
 import { authorize } from "../serve/authorize.ts";
+import { handleAuditLogs } from "./routes/audit-logs.ts";
 import { handleLimits } from "./routes/limits.ts";
 import { handleOperator } from "./routes/operator.ts";
 import { handleHealth, handleJwks, handleOpenApi } from "./routes/platform.ts";
@@ -29,6 +30,8 @@ export async function route(passage: Passage, global: Fetcher): Promise<Response
   if (match.kind === "proxied") return asPrincipal(passage, null, {});
   const { contract, params } = match;
   passage.operation = contract.operationId;
+  passage.contract = contract;
+  passage.params = params;
   switch (contract.access.who) {
     case "public":
       return publicRoute(passage, contract);
@@ -79,6 +82,13 @@ async function asPrincipal(
   switch (contract?.operationId) {
     case "getLimits":
       return handleLimits(passage, admitted);
+    case "listAuditLogs":
+    case "getAuditLog":
+    case "proveAuditLog":
+    case "getAuditCheckpoint":
+    case "proveAuditConsistency":
+    case "exportAuditLogs":
+      return handleAuditLogs(passage, principal, customer);
     case "createUser":
       return handleCreateUser(passage, principal, customer);
     case "listUsers":

@@ -6,6 +6,7 @@ import { route } from "./app.ts";
 import { edgeOf } from "./settings.ts";
 import { finish } from "./stages/finish.ts";
 import type { Passage } from "./stages/passage.ts";
+import { record } from "./stages/record.ts";
 import { readFacts } from "./stages/request-facts.ts";
 
 /** The edge: the only public Worker. */
@@ -21,12 +22,15 @@ export default {
       directory: env.DIRECTORY,
       waitUntil: (promise) => ctx.waitUntil(promise),
       operation: "none",
+      contract: null,
+      params: {},
+      recorded: null,
       region: null,
       limits: [],
       corsOrigins: null,
       proxied: false,
     };
-    return finish(await answer(passage, env.OPERATOR), passage);
+    return finish(await record(passage, await answer(passage, env.OPERATOR)), passage);
   },
 } satisfies ExportedHandler<EdgeEnv>;
 

@@ -1,7 +1,10 @@
 import { z } from "zod";
+import type { AuditLogObject } from "../../durable-objects/audit-log/audit-log.ts";
 import type { GateObject } from "../../durable-objects/gate/gate.ts";
 import { GateClient } from "../../durable-objects/gate/gate-client.ts";
 import { objectIn } from "../../durable-objects/jurisdiction.ts";
+import { AuditSender } from "../../queues/audit/send.ts";
+import { importSealingKey, sealingPublicKeySchema, type SealingKey } from "../../schema/audit/message.ts";
 import { regionNames, type Region } from "../../schema/regions.ts";
 import { ConfigCache } from "../config-cache.ts";
 import { ApiKeyVerifier } from "./stages/verify-api-key.ts";
@@ -22,9 +25,12 @@ export interface Edge {
   readonly sessionTokens: SessionTokenVerifier;
   readonly apiKeys: ApiKeyVerifier;
   readonly workers: Readonly<Record<Region, Fetcher>>;
+  readonly audit: AuditSender;
 }
 
 const checksumKeysSchema = z.record(z.enum(regionNames), z.string().min(32));
+
+const publicKeysSchema = z.record(z.enum(regionNames), sealingPublicKeySchema);
 
 const envSchema = z.object({
   DOMICILE_ENV: z.enum(["production", "local"]),
@@ -34,6 +40,8 @@ const envSchema = z.object({
   OPERATOR_TOKEN: z.string().min(32),
   ACCESS_TEAM_DOMAIN: z.url(),
   ACCESS_AUDIENCE: z.string().min(1),
+  AUDIT_PUBLIC_KEYS: z.string(),
+  AUDIT_SHARDS: z.coerce.number().int().min(1).max(256),
   CONFIG_REFRESH_SECONDS: z.coerce.number().positive(),
   CONFIG_MAX_AGE_SECONDS: z.coerce.number().positive().max(300),
 });
@@ -77,5 +85,27 @@ function makeEdge(env: EdgeEnv): Edge {
     sessionTokens: new SessionTokenVerifier(regionKeys, settings.ISSUER, now),
     apiKeys: new ApiKeyVerifier(checksumKeysSchema.parse(JSON.parse(settings.API_KEY_CHECKSUM_KEYS))),
     workers,
+    audit: auditSender(env, settings),
   };
+}
+
+/** Seals to each region's public key. One region's queue and outbox are all that its messages can reach. */
+function auditSender(env: EdgeEnv, settings: z.infer<typeof envSchema>): AuditSender {
+  const queues: Record<Region, Queue> = { us: env.AUDIT_US, eu: env.AUDIT_EU };
+  const logs: Record<Region, unknown> = { us: env.AUDIT_LOG_US, eu: env.AUDIT_LOG_EU };
+  const publicKeys = publicKeysSchema.parse(JSON.parse(settings.AUDIT_PUBLIC_KEYS));
+  const imported = new Map<Region, SealingKey>();
+  return new AuditSender({
+    shards: settings.AUDIT_SHARDS,
+    send: (region, message) => queues[region].send(message, { contentType: "json" }),
+    keep: (region, message) => {
+      const namespace = logs[region] as DurableObjectNamespace<AuditLogObject<unknown>>;
+      return objectIn(namespace, region, `shard-${message.shard}`, settings.DOMICILE_ENV).keep(message);
+    },
+    keyOf: async (region) => {
+      const key = imported.get(region) ?? (await importSealingKey(publicKeys[region]));
+      imported.set(region, key);
+      return key;
+    },
+  });
 }

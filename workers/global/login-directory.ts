@@ -12,8 +12,13 @@ const entry = { customer_id: loginDirectory.customerId, region: loginDirectory.r
 /** Finds where a login lives, for the edge. Always from the primary: a user just created must be found. */
 export class LoginLookup extends WorkerEntrypoint<GlobalEnv> implements LoginLookupApi {
   /** By the keyed hash of the e-mail address. */
-  async byHash(hash: string): Promise<LoginEntry | null> {
-    return this.#first((database) => database.select(entry).from(loginDirectory).where(eq(loginDirectory.hash, hash)));
+  async byHash(hash: string): Promise<(LoginEntry & { user_id: string }) | null> {
+    return this.#first((database) =>
+      database
+        .select({ ...entry, user_id: loginDirectory.userId })
+        .from(loginDirectory)
+        .where(eq(loginDirectory.hash, hash)),
+    );
   }
 
   /** By the user's id. */
@@ -23,7 +28,7 @@ export class LoginLookup extends WorkerEntrypoint<GlobalEnv> implements LoginLoo
     );
   }
 
-  async #first(find: (database: Database) => Promise<LoginEntry[]>): Promise<LoginEntry | null> {
+  async #first<T extends LoginEntry>(find: (database: Database) => Promise<T[]>): Promise<T | null> {
     const rows = await withDatabase(this.env.DB, find, (promise) => this.ctx.waitUntil(promise));
     return rows[0] ?? null;
   }

@@ -1,6 +1,7 @@
 import { AppError } from "../../schema/errors.ts";
 import { forwardedHeader } from "../../schema/forwarded.ts";
 import * as apiKeys from "../../schema/http/api-keys.ts";
+import * as auditLogs from "../../schema/http/audit-logs.ts";
 import * as me from "../../schema/http/me.ts";
 import { createCustomerUser } from "../../schema/http/operator.ts";
 import * as sessions from "../../schema/http/sessions.ts";
@@ -9,11 +10,19 @@ import { problemResponse } from "../../schema/problem.ts";
 import { logFailure } from "../serve/log-failure.ts";
 import { createApp, serve } from "../serve/serve.ts";
 import { principalOf, readServed } from "../serve/served.ts";
+import { keepDeadLetters } from "./audit/dead-letters.ts";
+import { writeAudit } from "./audit/write.ts";
 import { once } from "./idempotency/once.ts";
 import { handleCreateApiKey } from "./routes/api-keys/create.ts";
 import { handleDeleteApiKey } from "./routes/api-keys/delete.ts";
 import { handleListApiKeys } from "./routes/api-keys/list.ts";
 import { handleRotateApiKey } from "./routes/api-keys/rotate.ts";
+import { handleGetCheckpoint, handleProveConsistency } from "./routes/audit-logs/checkpoint.ts";
+import { handleExportAuditLogs } from "./routes/audit-logs/export.ts";
+import { handleGetAuditLog } from "./routes/audit-logs/get.ts";
+import { handleListAuditLogs } from "./routes/audit-logs/list.ts";
+import { handleProveAuditLog } from "./routes/audit-logs/prove.ts";
+import { handleRecentAuditLogs } from "./routes/audit-logs/recent.ts";
 import { handleGetMe } from "./routes/me/get.ts";
 import { handleUpdateMe } from "./routes/me/update.ts";
 import { handleCreateSession } from "./routes/sessions/create.ts";
@@ -28,7 +37,7 @@ import { handleUpdateUser } from "./routes/users/update.ts";
 import { settingsOf } from "./settings.ts";
 import { proxy } from "./upstream/proxy.ts";
 
-export { Gate, SignInGuard } from "./objects.ts";
+export { AuditLog, Gate, SignInGuard } from "./objects.ts";
 
 const worker = "region";
 const app = createApp<RegionEnv>(worker);
@@ -52,12 +61,22 @@ serve(app, worker, apiKeys.createApiKey, handleCreateApiKey, once);
 serve(app, worker, apiKeys.listApiKeys, handleListApiKeys);
 serve(app, worker, apiKeys.deleteApiKey, handleDeleteApiKey);
 serve(app, worker, apiKeys.rotateApiKey, handleRotateApiKey, once);
+serve(app, worker, auditLogs.listAuditLogs, handleListAuditLogs);
+serve(app, worker, auditLogs.recentAuditLogs, handleRecentAuditLogs);
+serve(app, worker, auditLogs.getCheckpoint, handleGetCheckpoint);
+serve(app, worker, auditLogs.proveConsistency, handleProveConsistency);
+serve(app, worker, auditLogs.exportAuditLogs, handleExportAuditLogs);
+serve(app, worker, auditLogs.getAuditLog, handleGetAuditLog);
+serve(app, worker, auditLogs.proveAuditLog, handleProveAuditLog);
 
 /** A region: its own routes, and the customers' own APIs for every path that is not the platform's. */
 export default {
   fetch(request, env, ctx): Response | Promise<Response> {
     const { pathname } = new URL(request.url);
     return isOwn(pathname) ? app.fetch(request, env, ctx) : toUpstream(request, pathname, env, ctx);
+  },
+  queue(batch, env) {
+    return batch.queue.endsWith("-dead") ? keepDeadLetters(batch, env) : writeAudit(batch, env);
   },
 } satisfies ExportedHandler<RegionEnv>;
 

@@ -1,5 +1,9 @@
+import { AuditLogObject } from "../../durable-objects/audit-log/audit-log.ts";
 import { GateObject } from "../../durable-objects/gate/gate.ts";
 import { SignInGuardObject } from "../../durable-objects/sign-in-guard/sign-in-guard.ts";
+import { auditStore } from "./audit/store.ts";
+import { bury } from "./audit/dead-letters.ts";
+import { checkpointKey } from "./audit/object-names.ts";
 import { loadPrincipal } from "./principals/load.ts";
 import { settingsOf } from "./settings.ts";
 
@@ -22,3 +26,22 @@ export class Gate extends GateObject<RegionEnv> {
 
 /** The sign-in guard of this region. */
 export class SignInGuard extends SignInGuardObject<RegionEnv> {}
+
+/** The audit log of a shard of this region: writes into the region's Postgres, publishes checkpoints in its bucket. */
+export class AuditLog extends AuditLogObject<RegionEnv> {
+  constructor(ctx: DurableObjectState, env: RegionEnv) {
+    const { region, audit, checkpointMs } = settingsOf(env);
+    super(ctx, env, {
+      ...audit,
+      region,
+      checkpointMs,
+      store: auditStore(env.DB_AUDIT),
+      publish: async (customerId, size, note) => {
+        await env.BUCKET.put(checkpointKey(customerId, size), note, { httpMetadata: { contentType: "text/plain" } });
+      },
+      bury: (message, reason) => bury(env, message, reason),
+      observe: ({ entries, lagMs }) =>
+        env.METRICS.writeDataPoint({ indexes: [region], blobs: ["audit.write"], doubles: [entries, lagMs] }),
+    });
+  }
+}

@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { sealingPrivateKeySchema } from "../../schema/audit/message.ts";
 import { regionSchema, type Region } from "../../schema/regions.ts";
 import { ConfigCache } from "../config-cache.ts";
+import { auditKeys, signingKeySchema, type AuditKeys } from "./audit/keys.ts";
 import { KeyRing, privateKeySchema } from "./session-keys/key-ring.ts";
 
 /** What a region's Worker is told by its configuration and secrets, read once for each isolate. */
@@ -16,6 +18,11 @@ export interface RegionSettings {
   /** Base64url of 32 bytes; every use derives its own key from it. */
   readonly dataKey: string;
   readonly config: ConfigCache;
+  readonly audit: AuditKeys;
+  /** How often a checkpoint of an audit log that has grown is signed, in milliseconds. */
+  readonly checkpointMs: number;
+  /** How many `AuditLog` objects share the region's customers. */
+  readonly auditShards: number;
 }
 
 const envSchema = z.object({
@@ -25,10 +32,11 @@ const envSchema = z.object({
   UPSTREAM_TIMEOUT_MS: z.coerce.number().int().min(1),
   CONFIG_REFRESH_SECONDS: z.coerce.number().positive(),
   CONFIG_MAX_AGE_SECONDS: z.coerce.number().positive().max(300),
-  SESSION_KEYS: z
-    .string()
-    .transform((text, ctx) => parseJson(text, ctx))
-    .pipe(z.array(privateKeySchema).min(1)),
+  AUDIT_SHARDS: z.coerce.number().int().min(1).max(256),
+  CHECKPOINT_SECONDS: z.coerce.number().positive(),
+  SESSION_KEYS: json(z.array(privateKeySchema).min(1)),
+  AUDIT_SEALING_KEYS: json(z.array(sealingPrivateKeySchema).min(1)),
+  AUDIT_SIGNING_KEY: json(signingKeySchema),
   API_KEY_CHECKSUM_KEY: z.string().min(32),
   DIRECTORY_KEY: z.string().min(32),
   DATA_KEY: z.base64url().length(43),
@@ -55,9 +63,22 @@ export function settingsOf(env: RegionEnv): RegionSettings {
       maximumMs: parsed.CONFIG_MAX_AGE_SECONDS * 1000,
       now: () => Date.now(),
     }),
+    audit: auditKeys(parsed.REGION, parsed.ISSUER, parsed.DATA_KEY, {
+      sealing: parsed.AUDIT_SEALING_KEYS,
+      signing: parsed.AUDIT_SIGNING_KEY,
+    }),
+    auditShards: parsed.AUDIT_SHARDS,
+    checkpointMs: parsed.CHECKPOINT_SECONDS * 1000,
   };
   known.set(env, settings);
   return settings;
+}
+
+function json<T extends z.ZodType>(schema: T) {
+  return z
+    .string()
+    .transform((text, ctx) => parseJson(text, ctx))
+    .pipe(schema);
 }
 
 function parseJson(text: string, ctx: z.core.$RefinementCtx): unknown {

@@ -9,9 +9,18 @@ export type Database = PostgresJsDatabase;
  * invocation is what Hyperdrive wants (https://developers.cloudflare.com/hyperdrive/examples/connect-to-postgres/postgres-drivers-and-libraries/postgres-js/);
  * its pool is on the other side. `connect_timeout` bounds how long a database that is away can hold a request, in seconds.
  */
-export async function withDatabase<T>(
+export function withDatabase<T>(
   hyperdrive: Hyperdrive,
   work: (database: Database) => Promise<T>,
+  waitUntil?: (promise: Promise<unknown>) => void,
+): Promise<T> {
+  return withClient(hyperdrive, (client) => work(drizzle(client)), waitUntil);
+}
+
+/** The same with the driver alone, for statements that a query builder has no words for. */
+export async function withClient<T>(
+  hyperdrive: Hyperdrive,
+  work: (client: postgres.Sql) => Promise<T>,
   waitUntil?: (promise: Promise<unknown>) => void,
 ): Promise<T> {
   const client = postgres(hyperdrive.connectionString, {
@@ -22,7 +31,7 @@ export async function withDatabase<T>(
     connection: { application_name: "domicile" },
   });
   try {
-    return await work(drizzle(client));
+    return await work(client);
   } finally {
     const closed = client.end({ timeout: 1 });
     if (waitUntil) waitUntil(closed);

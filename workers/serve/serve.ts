@@ -1,6 +1,6 @@
 import { Hono, type Context } from "hono";
 import { AppError } from "../../schema/errors.ts";
-import { forwardedHeader } from "../../schema/forwarded.ts";
+import { forwardedHeader, resourceHeader } from "../../schema/forwarded.ts";
 import type { RouteContract, RouteInput } from "../../schema/http/route.ts";
 import { problemResponse } from "../../schema/problem.ts";
 import { authorize } from "./authorize.ts";
@@ -75,9 +75,10 @@ function readParams(contract: RouteContract, params: Record<string, string>): un
 }
 
 /** A reply as a response. */
-export function replyResponse(reply: Reply): Response {
-  if (reply.body === undefined) return new Response(null, { status: reply.status, headers: { ...reply.headers } });
-  return Response.json(reply.body, { status: reply.status, headers: { ...reply.headers } });
+export function replyResponse({ status, body, stream, headers, created }: Reply): Response {
+  const init = { status, headers: { ...headers, ...(created !== undefined && { [resourceHeader]: created }) } };
+  if (stream !== undefined) return new Response(stream, init);
+  return body === undefined ? new Response(null, init) : Response.json(body, init);
 }
 
 function failure(error: unknown, c: Context, worker: string, operation: string): Response {

@@ -23,7 +23,11 @@ export interface Served {
 export interface Reply {
   readonly status: number;
   readonly body?: unknown;
+  /** Instead of `body`: what is written as it is read, of the type that `headers` name. */
+  readonly stream?: ReadableStream<Uint8Array>;
   readonly headers?: Readonly<Record<string, string>>;
+  /** The id of what was created, for the audit log. */
+  readonly created?: string;
 }
 
 /** Reads the facts that the edge forwarded. */

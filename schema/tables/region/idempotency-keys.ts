@@ -1,6 +1,5 @@
-import { customType, index, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
-
-const bytea = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => "bytea" });
+import { index, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
+import { bytea } from "../bytea.ts";
 
 /**
  * First answers to requests with an `Idempotency-Key`, for 24 h. The body is kept as a keyed hash, the answer sealed, because it

@@ -20,6 +20,10 @@ export async function handleSignIn(passage: Passage): Promise<Response> {
   const hash = await loginHash(email, edge.directoryKey);
   const login = await passage.directory.byHash(hash);
   const region = login?.region ?? regionOfUnknown(hash);
+  if (login !== null) {
+    const { customer_id: customerId, user_id: userId } = login;
+    passage.recorded = { region, customerId, userId, apiKeyId: null, sessionId: null, detail: null };
+  }
   await refuseClosed(passage, region);
   const response = await forward(edge.workers[region], passage, {
     actor: null,

@@ -1,8 +1,9 @@
 import type { Admission } from "../../../durable-objects/gate/admission.ts";
+import type { GateFacts } from "../../../schema/admission.ts";
 import { AppError } from "../../../schema/errors.ts";
 import type { Principal } from "../../../schema/principal.ts";
 import type { Claimed } from "./authenticate.ts";
-import type { Passage } from "./passage.ts";
+import type { Passage, Recorded } from "./passage.ts";
 
 /** A principal that the Gate let in, and what it counted. */
 export interface Admitted {
@@ -21,6 +22,7 @@ export async function admit(passage: Passage, claimed: Claimed): Promise<Admitte
   if (admission.kind === "unavailable") throw new AppError("unavailable", { retryAfter: admission.retryAfterSeconds });
   passage.region = claimed.region;
   passage.limits = admission.limits;
+  passage.recorded = recordedOf(claimed, admission.facts);
   if (admission.kind === "limited") throw limited(admission);
   return { principal: principalOf(claimed, admission.facts), usage: admission.usage };
 }
@@ -33,7 +35,19 @@ function limited(admission: Extract<Admission, { kind: "limited" }>): AppError {
   });
 }
 
-function principalOf(claimed: Claimed, facts: Extract<Admission, { kind: "admitted" }>["facts"]): Principal {
+function recordedOf(claimed: Claimed, { type, id, customer_id }: GateFacts): Recorded {
+  const user = type === "user";
+  return {
+    region: claimed.region,
+    customerId: customer_id,
+    userId: user ? id : null,
+    apiKeyId: user ? null : id,
+    sessionId: claimed.session?.id ?? null,
+    detail: null,
+  };
+}
+
+function principalOf(claimed: Claimed, facts: GateFacts): Principal {
   if (facts.type === "api_key") return { ...facts, region: claimed.region };
   return { ...facts, region: claimed.region, session_id: claimed.session?.id ?? "" };
 }

@@ -1,3 +1,4 @@
+import { resourceHeader } from "../../../schema/forwarded.ts";
 import type { Passage } from "./passage.ts";
 import { setCorsHeaders } from "./cors.ts";
 import { setRateLimitHeaders } from "./rate-limit-headers.ts";
@@ -17,6 +18,7 @@ const ownSecurity = [
 /** The answer as the client gets it: with the request's id, the home region, the limits and the headers that keep it safe. */
 export function finish(response: Response, passage: Passage): Response {
   const headers = new Headers(response.headers);
+  headers.delete(resourceHeader);
   headers.set("domicile-request-id", passage.facts.requestId);
   if (passage.region !== null) headers.set("domicile-region", passage.region);
   setRateLimitHeaders(headers, passage.limits);

@@ -8,7 +8,7 @@ import { invalid } from "../../serve/validate.ts";
 import { asCustomer } from "../database.ts";
 import { settingsOf } from "../settings.ts";
 import { claim, giveBack, settle, type ClaimKey } from "./claims.ts";
-import { open, seal } from "./seal.ts";
+import { open, seal } from "../sealing/seal.ts";
 
 const purpose = "idempotency-answer";
 

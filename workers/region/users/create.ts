@@ -43,7 +43,7 @@ export async function createUserHere(
     throw error;
   });
   await env.DIRECTORY.confirm(hash, id);
-  return { status: 201, body: presentManagedUser(row, region) };
+  return { status: 201, body: presentManagedUser(row, region), created: row.id };
 }
 
 async function insert(

@@ -32,7 +32,7 @@ export const handleCreateCustomer: Handler<typeof createCustomer, GlobalEnv> = (
         })
         .returning();
       if (row === undefined) throw new Error("an insert returned no row");
-      return { status: 201, body: presentCustomer(row) };
+      return { status: 201, body: presentCustomer(row), created: row.id };
     },
     served.waitUntil,
   );

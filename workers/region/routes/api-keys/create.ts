@@ -33,5 +33,5 @@ export const handleCreateApiKey: Handler<typeof createApiKey, RegionEnv> = async
     await lockStanding(tx, principal, settings.region);
     return insertApiKey(tx, wanted, settings);
   });
-  return { status: 201, body: key };
+  return { status: 201, body: key, created: key.id };
 };

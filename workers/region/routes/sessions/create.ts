@@ -39,6 +39,7 @@ export const handleCreateSession: Handler<typeof createSession, RegionEnv> = asy
     status: 201,
     body: { token, session: presentSession(session, region), user: presentUser(user, region) },
     headers: sessionCookie(token, sessionSeconds),
+    created: session.id,
   };
 };
 

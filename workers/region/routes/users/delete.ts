@@ -4,6 +4,7 @@ import type { deleteUser } from "../../../../schema/http/users.ts";
 import { sessions, users } from "../../../../schema/tables/region/users.ts";
 import type { Handler } from "../../../serve/serve.ts";
 import { principalOf } from "../../../serve/served.ts";
+import { destroyDataKeys } from "../../audit/destroy-data-keys.ts";
 import { asCustomer } from "../../database.ts";
 import { lockStandingAnd } from "../../principals/lock-standing.ts";
 import { settingsOf } from "../../settings.ts";
@@ -40,6 +41,7 @@ export const handleDeleteUser: Handler<typeof deleteUser, RegionEnv> = async ({ 
     }
     const version = before.deletedAt === null ? before.version + 1 : before.version;
     const over = await endEverything(tx, customerId, params.id, now);
+    await destroyDataKeys(tx, customerId, [params.id, ...over.keys.map((key) => key.id)], now);
     await tx.delete(sessions).where(and(eq(sessions.customerId, customerId), eq(sessions.userId, params.id)));
     return { row: { ...before, version }, ended: over };
   });

@@ -1,0 +1,181 @@
+import { DurableObject } from "cloudflare:workers";
+import type { AuditEntry } from "../../schema/audit/entry.ts";
+import { openMessage, type AuditMessage, type SealingKey } from "../../schema/audit/message.ts";
+import type { WriteOutcome } from "../../schema/audit/written.ts";
+import type { Region } from "../../schema/regions.ts";
+import { until } from "../until.ts";
+import type { KeyWrapping } from "./data-keys.ts";
+import { Notary, type NotaryPorts, type Signed } from "./notary.ts";
+import { Outbox } from "./outbox.ts";
+import { Writer } from "./writer.ts";
+
+/** What the log needs of its region. */
+export interface AuditLogPorts extends NotaryPorts, KeyWrapping {
+  readonly region: Region;
+  /** The private keys that messages are sealed to, every one that may still be in a queue. */
+  readonly sealingKeys: () => Promise<readonly SealingKey[]>;
+  /** How often a tree that has grown is signed, in milliseconds. */
+  readonly checkpointMs: number;
+  /** Hands a message that can never be written to the dead-letter queue. */
+  readonly bury: (message: AuditMessage, reason: string) => Promise<void>;
+  /** Told of each write that succeeded. */
+  readonly observe: (written: { readonly entries: number; readonly lagMs: number }) => void;
+}
+
+/** What the log says of itself; since it woke, but for `outbox`. */
+export interface AuditLogStats {
+  readonly outbox: number;
+  readonly entries: number;
+  /** From the oldest entry of the last write to its commit, in milliseconds; null before the first. */
+  readonly lagMs: number | null;
+}
+
+/** A write that has not ended by then belongs to a call that was torn down, in milliseconds. */
+const lostMs = 60_000;
+/** Messages taken from the outbox at once. */
+const outboxBatch = 50;
+/** The pause after the outbox could not be emptied, in milliseconds. */
+const outboxRetryMs = 5000;
+
+/**
+ * The audit log of a region's shard: the single writer of its customers' records and trees. It alone opens what the edge sealed. Writes
+ * come from the queue; what the queue did not take waits in its outbox. It can lose its memory at any time: Postgres has the records and
+ * trees, and refuses a second writer at the same place.
+ */
+export class AuditLogObject<Env> extends DurableObject<Env> {
+  readonly #ports: AuditLogPorts;
+  readonly #writer: Writer;
+  readonly #notary: Notary;
+  readonly #outbox: Outbox;
+  /** When the write that is under way began; null: none is. */
+  #writingSince: number | null = null;
+  /** Customers whose trees have grown since they were signed. */
+  readonly #grown = new Set<string>();
+  #entries = 0;
+  #lagMs: number | null = null;
+
+  constructor(ctx: DurableObjectState, env: Env, ports: AuditLogPorts) {
+    super(ctx, env);
+    this.#ports = ports;
+    this.#writer = new Writer(ports.region, ports.store, ports);
+    this.#notary = new Notary(ctx.storage.kv, ports);
+    this.#outbox = new Outbox(ctx.storage.sql);
+    for (const [key] of ctx.storage.kv.list({ prefix: "grown:" })) this.#grown.add(key.slice("grown:".length));
+  }
+
+  /** Writes the entries of messages; one outcome for each, in order. What is written already is written. Never rejects for one message's sake. */
+  async write(messages: AuditMessage[]): Promise<WriteOutcome[]> {
+    const keys = await this.#ports.sealingKeys();
+    const opened = await Promise.all(messages.map((message) => openMessage(message, keys)));
+    const entries = opened.flatMap((one) => (one.kind === "opened" ? one.entries : []));
+    const together = await this.#append(entries);
+    return Promise.all(
+      opened.map(async (one): Promise<WriteOutcome> => {
+        if (one.kind === "poison") return one;
+        // One entry that the database refuses must not hold up those of other messages.
+        const outcome = together.kind === "poison" && messages.length > 1 ? await this.#append(one.entries) : together;
+        return outcome;
+      }),
+    );
+  }
+
+  /** Keeps a message that the queue did not take; durable when this resolves. */
+  async keep(message: AuditMessage): Promise<void> {
+    this.#outbox.keep(message);
+    await this.#wakeBy(Date.now());
+  }
+
+  /** Signs a customer's tree as it is now. Rejects when Postgres or the bucket is away. */
+  async checkpoint(customerId: string): Promise<Signed> {
+    const signed = await this.#notary.sign(customerId, await this.#writer.frontierOf(customerId));
+    if (signed.kind === "signed") this.#settle(customerId);
+    return signed;
+  }
+
+  /** What the log says of itself. */
+  async stats(): Promise<AuditLogStats> {
+    return { outbox: this.#outbox.size, entries: this.#entries, lagMs: this.#lagMs };
+  }
+
+  /** Empties the outbox and signs what has grown. */
+  override async alarm(): Promise<void> {
+    await this.#emptyOutbox();
+    for (const customerId of this.#grown) {
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- one after the other: this is background work
+        const signed = await this.checkpoint(customerId);
+        if (signed.kind === "tampered") this.#settle(customerId);
+      } catch (error) {
+        const name = error instanceof Error ? error.name : typeof error;
+        console.error(JSON.stringify({ level: "error", event: "audit.not_signed", customer: customerId, error: name }));
+        break;
+      }
+    }
+    if (this.#outbox.size > 0) await this.#wakeBy(Date.now() + outboxRetryMs);
+    else if (this.#grown.size > 0) await this.#wakeBy(Date.now() + this.#ports.checkpointMs);
+  }
+
+  async #emptyOutbox(): Promise<void> {
+    for (;;) {
+      const messages = this.#outbox.oldest(outboxBatch);
+      if (messages.length === 0) return;
+      // oxlint-disable-next-line no-await-in-loop -- a batch after the other
+      const outcomes = await this.write(messages);
+      for (const [at, message] of messages.entries()) {
+        const outcome = outcomes[at] ?? { kind: "away" };
+        if (outcome.kind === "poison") {
+          // oxlint-disable-next-line no-await-in-loop -- there is none but for a bug or a forgery
+          await this.#ports.bury(message, outcome.reason);
+        }
+        if (outcome.kind !== "away") this.#outbox.forget(message.id);
+      }
+      if (outcomes.some((outcome) => outcome.kind === "away")) return;
+    }
+  }
+
+  /** Appends, one write at a time. */
+  async #append(entries: readonly AuditEntry[]): Promise<WriteOutcome> {
+    if (entries.length === 0) return { kind: "written" };
+    await until(() => this.#writingSince === null || Date.now() - this.#writingSince > lostMs, lostMs);
+    const since = Date.now();
+    this.#writingSince = since;
+    try {
+      const written = await this.#writer.write(entries);
+      if (written.kind === "refused") return { kind: "poison", reason: `refused_by_database_${written.code}` };
+      await this.#note(entries);
+      return { kind: "written" };
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? String(error.code) : "";
+      const name = error instanceof Error ? error.name : typeof error;
+      console.error(
+        JSON.stringify({ level: "error", event: "audit.not_written", entries: entries.length, error: name, code }),
+      );
+      return { kind: "away" };
+    } finally {
+      if (this.#writingSince === since) this.#writingSince = null;
+    }
+  }
+
+  async #note(entries: readonly AuditEntry[]): Promise<void> {
+    const lagMs = Math.max(0, ...entries.map((entry) => Date.now() - entry.timestamp));
+    this.#entries += entries.length;
+    this.#lagMs = lagMs;
+    this.#ports.observe({ entries: entries.length, lagMs });
+    for (const customerId of new Set(entries.map((entry) => entry.customer_id))) {
+      if (this.#grown.has(customerId)) continue;
+      this.#grown.add(customerId);
+      this.ctx.storage.kv.put(`grown:${customerId}`, true);
+    }
+    await this.#wakeBy(Date.now() + this.#ports.checkpointMs);
+  }
+
+  #settle(customerId: string): void {
+    this.#grown.delete(customerId);
+    this.ctx.storage.kv.delete(`grown:${customerId}`);
+  }
+
+  async #wakeBy(time: number): Promise<void> {
+    const due = await this.ctx.storage.getAlarm();
+    if (due === null || due > time) await this.ctx.storage.setAlarm(time);
+  }
+}

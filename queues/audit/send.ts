@@ -1,0 +1,155 @@
+import type { AuditEntry } from "../../schema/audit/entry.ts";
+import { maximumEntries, sealMessage, type AuditMessage, type SealingKey } from "../../schema/audit/message.ts";
+import { shardOf } from "../../schema/audit/shard.ts";
+import { newId } from "../../schema/ids.ts";
+import type { Region } from "../../schema/regions.ts";
+
+/** What the sender reaches. */
+export interface AuditSenderPorts {
+  /** The region's audit queue; resolves when the queue has the message. */
+  readonly send: (region: Region, message: AuditMessage) => Promise<unknown>;
+  /** The outbox in the region's jurisdiction; resolves when the message is stored. */
+  readonly keep: (region: Region, message: AuditMessage) => Promise<void>;
+  readonly keyOf: (region: Region) => Promise<SealingKey>;
+  /** How many `AuditLog` objects share a region's customers. */
+  readonly shards: number;
+}
+
+type WaitUntil = (promise: Promise<unknown>) => void;
+
+/** For how long an entry waits for others to be packed with, in milliseconds. */
+const packMs = 50;
+/** How long queue and outbox may each take, in milliseconds. */
+const sendMs = 3000;
+/** Entries of a message have this many bytes of JSON at most: sealed and in Base64 they stay in one 64 KB operation of the queue. */
+const maximumBytes = 44_000;
+/** Pauses between tries for entries that nobody waits for, in milliseconds: together less than the 30 s of `waitUntil`. */
+const pausesMs = [500, 2000, 6000];
+
+/**
+ * Packs entries of many requests into messages for each region and shard, seals them, and hands them to the queue, or to the outbox at
+ * home when the queue does not take them. State is data only: no request waits for another's promise (ADR 0009).
+ */
+export class AuditSender {
+  readonly #ports: AuditSenderPorts;
+  readonly #waiting = new Map<string, { entries: AuditEntry[]; since: number }>();
+
+  constructor(ports: AuditSenderPorts) {
+    this.#ports = ports;
+  }
+
+  /** Sends an entry behind the answer, packed with those of the next 50 ms. */
+  later(region: Region, entry: AuditEntry, waitUntil: WaitUntil): void {
+    const shard = shardOf(entry.customer_id, this.#ports.shards);
+    const line = this.#lineOf(region, shard);
+    const now = Date.now();
+    line.entries.push(entry);
+    if (line.entries.length === 1) {
+      line.since = now;
+      waitUntil(pause(packMs).then(() => this.#flush(region, shard)));
+    } else if (line.entries.length >= maximumEntries || now - line.since > 2 * packMs) {
+      // Late: the request whose timer it was is gone.
+      waitUntil(this.#flush(region, shard));
+    }
+  }
+
+  /**
+   * Sends an entry now, with those that wait. Resolves when it is durable, in the queue or the outbox; rejects when neither took it,
+   * and then tries no more.
+   */
+  async now(region: Region, entry: AuditEntry, waitUntil: WaitUntil): Promise<void> {
+    const shard = shardOf(entry.customer_id, this.#ports.shards);
+    const waiting = this.#take(region, shard);
+    const [last = [], ...full] = packed([...waiting, entry]).toReversed();
+    for (const entries of full) waitUntil(this.#deliverLater(region, shard, entries));
+    try {
+      await this.#deliver(region, shard, last);
+    } catch (error) {
+      const others = last.filter((one) => one !== entry);
+      if (others.length > 0) waitUntil(this.#deliverLater(region, shard, others));
+      throw error;
+    }
+  }
+
+  #lineOf(region: Region, shard: number): { entries: AuditEntry[]; since: number } {
+    const name = `${region}/${shard}`;
+    const found = this.#waiting.get(name) ?? { entries: [], since: 0 };
+    this.#waiting.set(name, found);
+    return found;
+  }
+
+  #take(region: Region, shard: number): AuditEntry[] {
+    return this.#lineOf(region, shard).entries.splice(0);
+  }
+
+  async #flush(region: Region, shard: number): Promise<void> {
+    const messages = packed(this.#take(region, shard));
+    await Promise.all(messages.map((entries) => this.#deliverLater(region, shard, entries)));
+  }
+
+  /** Nobody waits for these: they are tried for as long as the request may go on, and then said to be lost. */
+  async #deliverLater(region: Region, shard: number, entries: readonly AuditEntry[]): Promise<void> {
+    for (const pauseMs of [...pausesMs, null]) {
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- one try after the other
+        return await this.#deliver(region, shard, entries);
+      } catch (error) {
+        const name = error instanceof Error ? error.name : typeof error;
+        const lost = pauseMs === null;
+        const event = lost ? "audit.lost" : "audit.unsent";
+        console.error(JSON.stringify({ level: "error", event, region, shard, entries: entries.length, error: name }));
+        // oxlint-disable-next-line no-await-in-loop -- one try after the other
+        if (!lost) await pause(pauseMs);
+      }
+    }
+  }
+
+  async #deliver(region: Region, shard: number, entries: readonly AuditEntry[]): Promise<void> {
+    const key = await this.#ports.keyOf(region);
+    const message = await sealMessage(entries, { id: newId("message"), region, shard }, key);
+    try {
+      await inTime(this.#ports.send(region, message));
+    } catch (error) {
+      const name = error instanceof Error ? error.name : typeof error;
+      console.warn(JSON.stringify({ level: "warn", event: "audit.queue_refused", region, error: name }));
+      // The same message: should the queue have it after all, the log takes its entries once.
+      await inTime(this.#ports.keep(region, message));
+    }
+  }
+}
+
+/** Entries in messages of at most a hundred, and of at most the bytes that a message may have. */
+function packed(entries: readonly AuditEntry[]): AuditEntry[][] {
+  const messages: AuditEntry[][] = [];
+  let bytes = Infinity;
+  for (const entry of entries) {
+    const own = new TextEncoder().encode(JSON.stringify(entry)).length + 1;
+    const last = messages.at(-1);
+    if (last === undefined || last.length >= maximumEntries || bytes + own > maximumBytes) {
+      messages.push([entry]);
+      bytes = own;
+    } else {
+      last.push(entry);
+      bytes += own;
+    }
+  }
+  return messages;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolved) => {
+    setTimeout(resolved, ms);
+  });
+}
+
+async function inTime<T>(promise: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, failed) => {
+    timer = setTimeout(() => failed(new Error("no acknowledgement in time")), sendMs);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,61 @@
+import { base64url, importJWK, type CryptoKey } from "jose";
+import { z } from "zod";
+import type { NoteSigner } from "../../../durable-objects/audit-log/checkpoint/note.ts";
+import type { KeyWrapping } from "../../../durable-objects/audit-log/data-keys.ts";
+import { importSealingKey, type sealingPrivateKeySchema, type SealingKey } from "../../../schema/audit/message.ts";
+import type { Region } from "../../../schema/regions.ts";
+import { open, seal } from "../sealing/seal.ts";
+
+/** A zod schema for the key that signs checkpoints: a private Ed25519 JWK (RFC 8037). */
+export const signingKeySchema = z.object({
+  kty: z.literal("OKP"),
+  crv: z.literal("Ed25519"),
+  x: z.string(),
+  d: z.string(),
+  kid: z.string().min(1),
+});
+
+/** The keys of a region's audit log. */
+export interface AuditKeys extends KeyWrapping {
+  readonly sealingKeys: () => Promise<readonly SealingKey[]>;
+  /** Signs for one log: the name of its key is the log's (https://c2sp.org/tlog-checkpoint), the key is the region's. */
+  readonly signer: (customerId: string) => Promise<NoteSigner>;
+  /** The name of a customer's log: the first line of its checkpoints. */
+  readonly originOf: (customerId: string) => string;
+}
+
+const purpose = "audit-data-key";
+
+/** Imports the keys of a region's audit log, each once. `issuer` is the public origin; its host begins the name of every log. */
+export function auditKeys(
+  region: Region,
+  issuer: string,
+  dataKey: string,
+  secrets: {
+    readonly sealing: readonly z.infer<typeof sealingPrivateKeySchema>[];
+    readonly signing: z.infer<typeof signingKeySchema>;
+  },
+): AuditKeys {
+  const name = `${new URL(issuer).host}/audit/${region}`;
+  let sealing: readonly SealingKey[] | undefined;
+  let signing: CryptoKey | undefined;
+  const signingKey = async (): Promise<CryptoKey> => {
+    const imported = signing ?? ((await importJWK(secrets.signing, "EdDSA")) as CryptoKey);
+    signing = imported;
+    return imported;
+  };
+  const secret = base64url.decode(dataKey);
+  return {
+    sealingKeys: async () => (sealing ??= await Promise.all(secrets.sealing.map(importSealingKey))),
+    signer: async (customerId) => ({
+      name: `${name}/${customerId}`,
+      privateKey: await signingKey(),
+      publicKey: base64url.decode(secrets.signing.x),
+    }),
+    originOf: (customerId) => `${name}/${customerId}`,
+    wrap: ({ customerId, subjectId }, key) =>
+      seal(base64url.encode(key), secret, purpose, `${customerId}/${subjectId}`),
+    unwrap: async ({ customerId, subjectId }, wrapped) =>
+      base64url.decode(await open(wrapped, secret, purpose, `${customerId}/${subjectId}`)),
+  };
+}
