@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { CryptoKey } from "jose";
 
 /** Who signs notes: the name of the key, and an Ed25519 key pair (the public half as 32 raw bytes). */
 export interface NoteSigner {

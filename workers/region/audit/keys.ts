@@ -40,7 +40,7 @@ export function auditKeys(
   let sealing: readonly SealingKey[] | undefined;
   let signing: CryptoKey | undefined;
   const signingKey = async (): Promise<CryptoKey> => {
-    const imported = signing ?? ((await importJWK(secrets.signing, "EdDSA")) as CryptoKey);
+    const imported = signing ?? (await importSigningKey(secrets.signing));
     signing = imported;
     return imported;
   };
@@ -58,4 +58,10 @@ export function auditKeys(
     unwrap: async ({ customerId, subjectId }, wrapped) =>
       base64url.decode(await open(wrapped, secret, purpose, `${customerId}/${subjectId}`)),
   };
+}
+
+async function importSigningKey(jwk: z.infer<typeof signingKeySchema>): Promise<CryptoKey> {
+  const key = await importJWK(jwk, "EdDSA");
+  if (key instanceof Uint8Array) throw new TypeError("a private Ed25519 key is no secret");
+  return key;
 }
