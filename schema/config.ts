@@ -65,6 +65,11 @@ export const customerSchema = z
     travel_policy: z.enum(["allow", "reauthenticate"]),
     cors_origins: z.array(z.string()).max(50),
     upstreams: z.partialRecord(regionSchema, z.string()).meta({ description: "The customer's own API, by region." }),
+    audit_retention_days: z
+      .int()
+      .min(365)
+      .max(3650)
+      .meta({ description: "For how long audit records can be listed; after that they are in the region's bucket." }),
     created_at: time,
     updated_at: time,
   })

@@ -25,6 +25,8 @@ export interface AuditLogPorts extends NotaryPorts, KeyWrapping {
 /** What the log says of itself; since it woke, but for `outbox`. */
 export interface AuditLogStats {
   readonly outbox: number;
+  /** Customers whose log has grown since it was signed. */
+  readonly unsigned: number;
   readonly entries: number;
   /** From the oldest entry of the last write to its commit, in milliseconds; null before the first. */
   readonly lagMs: number | null;
@@ -94,7 +96,7 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
 
   /** What the log says of itself. */
   async stats(): Promise<AuditLogStats> {
-    return { outbox: this.#outbox.size, entries: this.#entries, lagMs: this.#lagMs };
+    return { outbox: this.#outbox.size, unsigned: this.#grown.size, entries: this.#entries, lagMs: this.#lagMs };
   }
 
   /** Empties the outbox and signs what has grown. */

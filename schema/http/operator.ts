@@ -39,6 +39,7 @@ const newCustomer = z.strictObject({
   travel_policy: z.enum(["allow", "reauthenticate"]).default("allow"),
   cors_origins: z.array(originSchema).max(50).default([]),
   upstreams: z.partialRecord(regionSchema, z.url()).default({}),
+  audit_retention_days: customerSchema.shape.audit_retention_days.default(365),
 });
 
 const customerChange = z.strictObject({
@@ -51,6 +52,7 @@ const customerChange = z.strictObject({
   travel_policy: z.enum(["allow", "reauthenticate"]).optional(),
   cors_origins: z.array(originSchema).max(50).optional(),
   upstreams: z.partialRecord(regionSchema, z.url()).optional(),
+  audit_retention_days: customerSchema.shape.audit_retention_days.optional(),
 });
 
 export const createCustomer = route({

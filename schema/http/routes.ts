@@ -2,6 +2,7 @@ import { apiKeyRoutes } from "./api-keys.ts";
 import { auditLogRoutes } from "./audit-logs.ts";
 import { limitRoutes } from "./limits.ts";
 import { meRoutes } from "./me.ts";
+import { operationRoutes } from "./operations.ts";
 import { operatorRoutes } from "./operator.ts";
 import { platformRoutes } from "./platform.ts";
 import type { RouteContract } from "./route.ts";
@@ -18,4 +19,5 @@ export const routes: readonly RouteContract[] = [
   ...limitRoutes,
   ...auditLogRoutes,
   ...operatorRoutes,
+  ...operationRoutes,
 ];

@@ -26,6 +26,7 @@ export interface Edge {
   readonly apiKeys: ApiKeyVerifier;
   readonly workers: Readonly<Record<Region, Fetcher>>;
   readonly audit: AuditSender;
+  readonly auditQueues: Readonly<Record<Region, Queue>>;
 }
 
 const checksumKeysSchema = z.record(z.enum(regionNames), z.string().min(32));
@@ -86,6 +87,7 @@ function makeEdge(env: EdgeEnv): Edge {
     apiKeys: new ApiKeyVerifier(checksumKeysSchema.parse(JSON.parse(settings.API_KEY_CHECKSUM_KEYS))),
     workers,
     audit: auditSender(env, settings),
+    auditQueues: { us: env.AUDIT_US, eu: env.AUDIT_EU },
   };
 }
 

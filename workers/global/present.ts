@@ -14,6 +14,7 @@ export function presentCustomer(row: typeof customers.$inferSelect): Customer {
     travel_policy: row.travelPolicy,
     cors_origins: row.corsOrigins,
     upstreams: row.upstreams,
+    audit_retention_days: row.auditRetentionDays,
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
   };

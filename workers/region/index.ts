@@ -4,6 +4,7 @@ import * as apiKeys from "../../schema/http/api-keys.ts";
 import * as auditLogs from "../../schema/http/audit-logs.ts";
 import * as me from "../../schema/http/me.ts";
 import { createCustomerUser } from "../../schema/http/operator.ts";
+import * as operations from "../../schema/http/operations.ts";
 import * as sessions from "../../schema/http/sessions.ts";
 import * as users from "../../schema/http/users.ts";
 import { problemResponse } from "../../schema/problem.ts";
@@ -11,6 +12,7 @@ import { logFailure } from "../serve/log-failure.ts";
 import { createApp, serve } from "../serve/serve.ts";
 import { principalOf, readServed } from "../serve/served.ts";
 import { keepDeadLetters } from "./audit/dead-letters.ts";
+import { runRetention } from "./audit/retention/run.ts";
 import { writeAudit } from "./audit/write.ts";
 import { once } from "./idempotency/once.ts";
 import { handleCreateApiKey } from "./routes/api-keys/create.ts";
@@ -25,6 +27,9 @@ import { handleProveAuditLog } from "./routes/audit-logs/prove.ts";
 import { handleRecentAuditLogs } from "./routes/audit-logs/recent.ts";
 import { handleGetMe } from "./routes/me/get.ts";
 import { handleUpdateMe } from "./routes/me/update.ts";
+import { handleListAuditDays, handleRestoreAuditDay, handleRunAuditRetention } from "./routes/operations/audit-days.ts";
+import { handleListDeadLetters, handleReplayDeadLetter } from "./routes/operations/dead-letters.ts";
+import { handleRegionMetrics } from "./routes/operations/metrics.ts";
 import { handleCreateSession } from "./routes/sessions/create.ts";
 import { handleDeleteSession, handleDeleteSessions } from "./routes/sessions/delete.ts";
 import { handleListSessions } from "./routes/sessions/list.ts";
@@ -40,6 +45,8 @@ import { proxy } from "./upstream/proxy.ts";
 export { AuditLog, Gate, SignInGuard } from "./objects.ts";
 
 const worker = "region";
+/** How long a night's work may take, in milliseconds: a cron may run for 15 minutes; the next night goes on. */
+const nightlyMs = 720_000;
 const app = createApp<RegionEnv>(worker);
 
 app.get("/.well-known/jwks.json", (c) => c.json(settingsOf(c.env).keys.jwks()));
@@ -68,6 +75,12 @@ serve(app, worker, auditLogs.proveConsistency, handleProveConsistency);
 serve(app, worker, auditLogs.exportAuditLogs, handleExportAuditLogs);
 serve(app, worker, auditLogs.getAuditLog, handleGetAuditLog);
 serve(app, worker, auditLogs.proveAuditLog, handleProveAuditLog);
+serve(app, worker, operations.listDeadLetters, handleListDeadLetters);
+serve(app, worker, operations.replayDeadLetter, handleReplayDeadLetter);
+serve(app, worker, operations.listAuditDays, handleListAuditDays);
+serve(app, worker, operations.runAuditRetention, handleRunAuditRetention);
+serve(app, worker, operations.restoreAuditDay, handleRestoreAuditDay);
+serve(app, worker, operations.getMetrics, handleRegionMetrics);
 
 /** A region: its own routes, and the customers' own APIs for every path that is not the platform's. */
 export default {
@@ -77,6 +90,9 @@ export default {
   },
   queue(batch, env) {
     return batch.queue.endsWith("-dead") ? keepDeadLetters(batch, env) : writeAudit(batch, env);
+  },
+  async scheduled(controller, env, ctx) {
+    await runRetention(env, controller.scheduledTime, nightlyMs, (promise) => ctx.waitUntil(promise));
   },
 } satisfies ExportedHandler<RegionEnv>;
 

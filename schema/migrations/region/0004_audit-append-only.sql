@@ -126,7 +126,7 @@ grant select on audit_tree, audit_checkpoints to domicile_archiver;
 --> statement-breakpoint
 grant select, insert on audit_objects to domicile_archiver;
 --> statement-breakpoint
-grant update (removed_at, restored_until) on audit_objects to domicile_archiver;
+grant update (records, sha256, stored_at, removed_at, restored_until) on audit_objects to domicile_archiver;
 --> statement-breakpoint
 -- Days are partitions of the same name in one table or the other. What makes, moves and drops them belongs to the owner; each of these
 -- does one thing, and the roles may call only what they need.

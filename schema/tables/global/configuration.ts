@@ -23,6 +23,7 @@ export const customers = pgTable("customers", {
   travelPolicy: text("travel_policy").$type<Customer["travel_policy"]>().notNull(),
   corsOrigins: text("cors_origins").array().notNull(),
   upstreams: jsonb().$type<Customer["upstreams"]>().notNull(),
+  auditRetentionDays: integer("audit_retention_days").notNull().default(365),
   createdAt: timestamp("created_at", { withTimezone: true }).notNull(),
   updatedAt: timestamp("updated_at", { withTimezone: true }).notNull(),
 });

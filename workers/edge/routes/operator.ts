@@ -2,14 +2,17 @@ import { platformCustomerId } from "../../../schema/audit/entry.ts";
 import type { Customer } from "../../../schema/config.ts";
 import { AppError } from "../../../schema/errors.ts";
 import { resourceHeader } from "../../../schema/forwarded.ts";
+import { getMetrics, inRegion } from "../../../schema/http/operations.ts";
 import { createCustomerUser } from "../../../schema/http/operator.ts";
 import type { RouteContract } from "../../../schema/http/route.ts";
 import { isId } from "../../../schema/ids.ts";
 import { regionNames } from "../../../schema/regions.ts";
+import { validate } from "../../serve/validate.ts";
 import { authenticateOperator } from "../stages/authenticate-operator.ts";
 import { refuseForeignPage } from "../stages/csrf.ts";
 import { forward } from "../stages/forward.ts";
 import type { Passage } from "../stages/passage.ts";
+import { handleMetrics } from "./metrics.ts";
 import { settleHome } from "./users.ts";
 
 /** Operator routes: served by global, but for a customer's user, who is made at home. */
@@ -32,6 +35,12 @@ export async function handleOperator(
     const { region, bytes } = await settleHome(passage, customer);
     passage.recorded = { ...of, customerId: customer.id, region };
     return forward(edge.workers[region], passage, { actor, body: bytes });
+  }
+  if (contract.operationId === getMetrics.operationId) return handleMetrics(passage, actor);
+  if (contract.servedBy === "region") {
+    const { region } = validate(inRegion, Object.fromEntries(facts.url.searchParams));
+    passage.recorded = { ...of, customerId: platformCustomerId, region };
+    return forward(edge.workers[region], passage, { actor });
   }
   const response = await forward(global, passage, { actor });
   const about = contract.resource === "customer" ? await customerOf(passage, params, response) : null;

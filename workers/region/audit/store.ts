@@ -52,7 +52,7 @@ async function appendTo(sql: Sql, append: Append): Promise<Appended> {
 
 async function ensureDays(sql: Sql, days: ReadonlySet<string>): Promise<Set<string>> {
   const rows = await sql<{ day: string; held: string }[]>`
-    select d.day, audit_ensure_day(d.day::date) as held from unnest(${[...days]}::text[]) as d(day)`;
+    select d.day, audit_ensure_day(d.day::date) as held from jsonb_array_elements_text(${JSON.stringify([...days])}::text::jsonb) as d(day)`;
   return new Set(rows.filter(({ held }) => held === "audit_logs_archive").map(({ day }) => day));
 }
 

@@ -27,6 +27,7 @@ export const handleCreateCustomer: Handler<typeof createCustomer, GlobalEnv> = (
           travelPolicy: body.travel_policy,
           corsOrigins: body.cors_origins,
           upstreams: body.upstreams,
+          auditRetentionDays: body.audit_retention_days,
           createdAt: now,
           updatedAt: now,
         })

@@ -33,6 +33,7 @@ export const handleUpdateCustomer: Handler<typeof updateCustomer, GlobalEnv> = (
             travelPolicy: after.travel_policy,
             corsOrigins: after.cors_origins,
             upstreams: after.upstreams,
+            auditRetentionDays: after.audit_retention_days,
             updatedAt: new Date(),
           })
           .where(eq(customers.id, params.id))
