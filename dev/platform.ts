@@ -1,11 +1,14 @@
 import { mkdirSync } from "node:fs";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { WorkerdStructuredLog } from "miniflare";
 import { prepareDatabases, type databases } from "./migrate.ts";
 import { endOrphans } from "./orphans.ts";
 import { startPostgres, type LocalPostgres } from "./postgres.ts";
 import { localSecrets, type LocalSecrets } from "./secrets.ts";
-import { startWorkers, type RunningWorkers } from "./workers.ts";
+import { Broker } from "./queues/broker.ts";
+import { serveQueues } from "./queues/server.ts";
+import type { WorkerName } from "./bundle.ts";
+import { Runtimes } from "./runtimes.ts";
 
 /** The platform on one machine: real Postgres, real workerd, all four Workers. */
 export interface Platform {
@@ -13,16 +16,24 @@ export interface Platform {
   readonly stateDir: string;
   readonly secrets: LocalSecrets;
   readonly postgres: LocalPostgres;
+  readonly queues: Broker;
   /** What the Workers have logged since the start. */
   readonly logs: readonly WorkerdStructuredLog[];
   /** A connection string of the owner, who is above row-level security, by database. */
   ownerUrl(database: (typeof databases)[number]): string;
   /** A connection string of the role that the Worker of a database has. */
   appUrl(database: (typeof databases)[number]): string;
+  /** A connection string of the superuser, who is above everything. */
+  superuserUrl(database: (typeof databases)[number]): string;
   /** The processes that the Workers run in. */
   runtimePids(): readonly number[];
   /** Stops the Workers and starts them on the same state: every object and every cache is evicted. */
   restartWorkers(how?: "stop" | "kill"): Promise<void>;
+  /** kill -9 of the runtime of `consumersApart`; the queues and the edge go on. */
+  killConsumers(): Promise<void>;
+  startConsumers(): Promise<void>;
+  /** Runs a Worker's cron as if it were `time`. */
+  scheduled(worker: WorkerName, time: Date): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -32,13 +43,18 @@ export interface PlatformOptions {
   readonly port: number;
   /** Aborted: the start is given up, and what has started is ended. Who gives one sees to signals of the system too. */
   readonly signal?: AbortSignal;
+  /** Consumes the queues in a workerd of its own, with objects of its own, which can be killed while the edge goes on. */
+  readonly consumersApart?: boolean;
+  /** Keeps every body that a queue ever took, for tests that search them. */
+  readonly keepsQueueHistory?: boolean;
   /** Called with each line that a Worker logs. */
   readonly onLog?: (entry: WorkerdStructuredLog) => void;
 }
 
 /** Starts everything and waits until the edge answers. The one way in for `npm start`, tests and benchmarks. */
-export async function startPlatform({ stateDir, port, signal, onLog }: PlatformOptions): Promise<Platform> {
-  const folder = resolve(stateDir);
+export async function startPlatform(options: PlatformOptions): Promise<Platform> {
+  const { port, signal, onLog } = options;
+  const folder = resolve(options.stateDir);
   mkdirSync(folder, { recursive: true });
   await endOrphans(folder);
   const secrets = await localSecrets(folder);
@@ -48,41 +64,53 @@ export async function startPlatform({ stateDir, port, signal, onLog }: PlatformO
     logs.push(entry);
     onLog?.(entry);
   };
-  const start = (): Promise<RunningWorkers> =>
-    startWorkers({ stateDir: folder, port, postgres, secrets, handlesSignals: signal !== undefined, log });
   const baseUrl = `http://localhost:${port}`;
-  let workers: RunningWorkers | undefined;
+  const queues = new Broker(join(folder, "queues"), { keepsHistory: options.keepsQueueHistory ?? false });
+  const server = await serveQueues(queues);
+  const shared = {
+    port,
+    postgres,
+    secrets,
+    queues: `127.0.0.1:${server.port}`,
+    handlesSignals: signal !== undefined,
+    log,
+  };
+  const runtimes = new Runtimes(folder, shared, queues, options.consumersApart ?? false);
+  const close = async (): Promise<void> => {
+    await runtimes.stop();
+    await server.close();
+    await postgres.stop();
+  };
   try {
     await prepareDatabases(postgres, secrets);
     signal?.throwIfAborted();
-    workers = await start();
+    await runtimes.start();
     await untilHealthy(baseUrl, signal);
-    let running = workers;
-    return {
-      baseUrl,
-      stateDir: folder,
-      secrets,
-      postgres,
-      logs,
-      ownerUrl: (database) => postgres.url("domicile_owner", secrets.ownerPassword, database),
-      appUrl: (database) => postgres.url(`${database}_app`, secrets.appPasswords[database], database),
-      runtimePids: () => running.pids,
-      restartWorkers: async (how = "stop") => {
-        if (how === "kill") running.kill();
-        await running.stop();
-        running = await start();
-        await untilHealthy(baseUrl);
-      },
-      close: async () => {
-        await running.stop();
-        await postgres.stop();
-      },
-    };
   } catch (error) {
-    await workers?.stop();
-    await postgres.stop();
+    await close();
     throw error;
   }
+  return {
+    baseUrl,
+    stateDir: folder,
+    secrets,
+    postgres,
+    queues,
+    logs,
+    ownerUrl: (database) => postgres.url("domicile_owner", secrets.ownerPassword, database),
+    appUrl: (database) => postgres.url(`${database}_app`, secrets.appPasswords[database], database),
+    superuserUrl: (database) => postgres.url("postgres", secrets.superuserPassword, database),
+    runtimePids: () => runtimes.pids,
+    restartWorkers: async (how = "stop") => {
+      await runtimes.stop(how === "kill");
+      await runtimes.start();
+      await untilHealthy(baseUrl);
+    },
+    killConsumers: () => runtimes.killConsumers(),
+    startConsumers: () => runtimes.startConsumers(),
+    scheduled: (worker, time) => runtimes.scheduled(worker, time),
+    close,
+  };
 }
 
 async function untilHealthy(baseUrl: string, signal?: AbortSignal): Promise<void> {

@@ -1,20 +1,29 @@
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Miniflare, type V4MiniflareOptions, type WorkerdStructuredLog } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 import type { Region } from "../schema/regions.ts";
 import { bundle, root, workerConfigs, type WorkerName } from "./bundle.ts";
 import { loopback, portState } from "./free-port.ts";
-import { forgetRuntimes, rememberRuntimes } from "./orphans.ts";
 import type { LocalPostgres } from "./postgres.ts";
 import { processes } from "./processes.ts";
+import type { BatchResult, Consumer } from "./queues/local-queue.ts";
+import { deliverable, type StoredMessage } from "./queues/message.ts";
+import { localQueue } from "./queues/plugin.ts";
+import { queueHeader } from "./queues/server.ts";
 import type { LocalSecrets } from "./secrets.ts";
 
 /** What the Workers of one machine need. */
 export interface WorkersOptions {
-  readonly stateDir: string;
+  /** Which of them to start: those that share a workerd. */
+  readonly names: readonly WorkerName[];
+  /** Where their objects and buckets are. */
+  readonly folder: string;
   readonly port: number;
   readonly postgres: LocalPostgres;
   readonly secrets: LocalSecrets;
+  /** Where the queues listen, as `127.0.0.1:1234`. */
+  readonly queues: string;
   /** Whether the starter closes on SIGINT and its like itself. */
   readonly handlesSignals: boolean;
   readonly log: (entry: WorkerdStructuredLog) => void;
@@ -26,26 +35,38 @@ interface DirectSocket {
   readonly serviceName: WorkerName;
 }
 
-/** The four Workers in one workerd. */
+/** A queue and the Worker that consumes it. */
+export interface Consumption {
+  readonly worker: WorkerName;
+  readonly queue: string;
+  readonly consumer: Consumer;
+}
+
+/** Workers in one workerd. */
 export interface RunningWorkers {
   stop(): Promise<void>;
   readonly pids: readonly number[];
   /** kill -9 of the runtime. */
   kill(): void;
+  readonly consumptions: readonly Consumption[];
+  /** Hands a batch to a Worker's `queue()`; rejects when it cannot be reached. */
+  deliver(worker: WorkerName, queue: string, messages: readonly StoredMessage[]): Promise<BatchResult>;
+  /** Runs a Worker's `scheduled()` as if it were `time`. */
+  scheduled(worker: WorkerName, time: Date): Promise<void>;
 }
 
-/** Bundles and starts the Workers; the edge listens on `port` of `localhost` without a proxy in front. */
+/** Bundles and starts Workers; the edge, if it is among them, listens on `port` of `localhost` without a proxy in front. */
 export async function startWorkers(options: WorkersOptions): Promise<RunningWorkers> {
-  const names = Object.keys(workerConfigs) as WorkerName[];
+  const { names } = options;
   const scripts = await Promise.all(names.map(bundle));
-  const sockets = await directSockets(options.port);
-  const workers = names.map((name, at) => workerOptions(name, scripts[at] ?? "", sockets[at] ?? [], options));
+  const sockets = names.includes("domicile-edge") ? await directSockets(options.port) : [];
+  const made = names.map((name, at) => workerOptions(name, scripts[at] ?? "", sockets[at] ?? [], options));
   const before = new Set(runtimes());
   const make = (): Miniflare =>
     new Miniflare(
       convertV4MiniflareOptions({
-        workers,
-        resourcePersistencePath: join(options.stateDir, "cloudflare"),
+        workers: made.map(({ worker }) => worker),
+        resourcePersistencePath: options.folder,
         handleStructuredLogs: options.log,
         port: 0,
         host: "127.0.0.1",
@@ -59,12 +80,20 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
     throw error;
   }
   const pids = runtimes().filter((pid) => !before.has(pid));
-  rememberRuntimes(options.stateDir, pids);
   return {
     pids,
+    consumptions: made.flatMap(({ consumptions }) => consumptions),
+    deliver: async (worker, queue, messages) => {
+      const fetcher = await miniflare.getWorker(worker);
+      return fetcher.queue(queue, messages.map(deliverable));
+    },
+    scheduled: async (worker, time) => {
+      const fetcher = await miniflare.getWorker(worker);
+      const result = await fetcher.scheduled({ scheduledTime: time });
+      if (result.outcome !== "ok") throw new Error(`scheduled() of ${worker} ended with ${result.outcome}`);
+    },
     stop: async () => {
       await miniflare.dispose();
-      forgetRuntimes(options.stateDir);
     },
     kill: () => {
       for (const pid of pids) process.kill(pid, "SIGKILL");
@@ -84,20 +113,38 @@ async function directSockets(port: number): Promise<DirectSocket[][]> {
 
 function workerOptions(name: WorkerName, script: string, sockets: DirectSocket[], options: WorkersOptions) {
   const databases = databaseUrls(name, options);
-  const declared = readBindings(name, databases);
-  return {
+  const { queueProducers, queueConsumers, ...declared } = readBindings(name, databases);
+  const worker = {
     ...declared,
     name,
     modules: [{ type: "ESModule" as const, path: "index.js", contents: script }],
     bindings: { ...(declared["bindings"] as Record<string, unknown>), ...variables(name, options) },
+    unsafeBindings: Object.entries(queueProducers ?? {}).map(([binding, { queueName }]) => ({
+      name: binding,
+      type: localQueue,
+      plugin: { package: fileURLToPath(import.meta.resolve("./queues/plugin.ts")), name: localQueue },
+      options: { queue: queueName, address: options.queues, header: queueHeader },
+    })),
     hyperdrives: databases,
     stripCfConnectingIp: false,
     unsafeDirectSockets: sockets,
   };
+  const consumptions = Object.entries(queueConsumers ?? {}).map(([queue, consumer]) => ({
+    worker: name,
+    queue,
+    consumer,
+  }));
+  return { worker, consumptions };
+}
+
+/** What wrangler makes of a configuration, as far as this file looks into it. */
+interface Declared extends Record<string, unknown> {
+  readonly queueProducers?: Readonly<Record<string, { readonly queueName: string }>>;
+  readonly queueConsumers?: Readonly<Record<string, Consumer>>;
 }
 
 /** A Worker's bindings as its configuration declares them. Wrangler wants connection strings in the environment, and to be quiet. */
-function readBindings(name: WorkerName, databases: Record<string, string>) {
+function readBindings(name: WorkerName, databases: Record<string, string>): Declared {
   process.env["WRANGLER_LOG"] = "error";
   for (const [binding, url] of Object.entries(databases)) {
     process.env[`CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_${binding}`] = url;

@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { expectStatus } from "../dev/api.ts";
 import { freePort } from "../dev/free-port.ts";
 import { startOrigin, type SampleOrigin } from "../dev/origin.ts";
-import { startPlatform, type Platform } from "../dev/platform.ts";
+import { startPlatform, type Platform, type PlatformOptions } from "../dev/platform.ts";
 import { removePostgres } from "../dev/postgres.ts";
 import type { Role } from "../schema/principal.ts";
 import { regionNames, type Region } from "../schema/regions.ts";
@@ -22,10 +22,13 @@ export interface OwnPlatform {
 
 const password = "correct horse battery staple";
 
-/** Starts one, with a basic customer of both regions and its sample origins. */
-export async function startOwnPlatform(): Promise<OwnPlatform> {
+/** Starts one, with a basic customer of both regions and its sample origins; `tier` says otherwise. */
+export async function startOwnPlatform(
+  options: Partial<PlatformOptions> = {},
+  tier: string = "basic",
+): Promise<OwnPlatform> {
   const stateDir = newStateFolder();
-  const platform = await startPlatform({ stateDir, port: await freePort() });
+  const platform = await startPlatform({ stateDir, port: await freePort(), ...options });
   const { baseUrl, secrets } = platform;
   const started = await Promise.all(
     regionNames.map(async (region) => [region, await startOrigin(region, baseUrl)] as const),
@@ -33,7 +36,14 @@ export async function startOwnPlatform(): Promise<OwnPlatform> {
   const origins = Object.fromEntries(started) as Record<Region, SampleOrigin>;
   const asOperator = { token: secrets.operatorToken };
   const upstreams = { us: origins.us.url, eu: origins.eu.url };
-  const wanted = { name: "Own", tier: "basic", allowed_regions: ["us", "eu"], default_region: "us", upstreams };
+  const wanted = {
+    name: "Own",
+    tier,
+    key_tiers: ["basic", "enterprise", "ci"],
+    allowed_regions: ["us", "eu"],
+    default_region: "us",
+    upstreams,
+  };
   const made = await expectStatus<{ id: string }>(201, baseUrl, "/operator/v1/customers", {
     ...asOperator,
     method: "POST",

@@ -1,0 +1,186 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ask, expectStatus, type Ask } from "../dev/api.ts";
+import type { Region } from "../schema/regions.ts";
+import { rowsOf, withSql, type AuditRow } from "./audit-log-reading.ts";
+import { startOwnPlatform, type OwnPlatform } from "./own-platform.ts";
+import { eventually, wait } from "./world.ts";
+
+let own: OwnPlatform;
+
+beforeAll(async () => {
+  own = await startOwnPlatform({ consumersApart: true }, "ci");
+});
+
+afterAll(() => own.close());
+
+/** The rows of the test's customer, in both regions. */
+async function allRows(): Promise<AuditRow[]> {
+  const [us, eu] = await Promise.all([
+    rowsOf(own.platform.ownerUrl("us"), own.customerId),
+    rowsOf(own.platform.ownerUrl("eu"), own.customerId),
+  ]);
+  return [...us, ...eu];
+}
+
+function queueOf(region: Region): string {
+  return `domicile-audit-${region}`;
+}
+
+async function untilWritten(): Promise<void> {
+  await wait(200);
+  await eventually(async () => {
+    const { metrics } = { metrics: (region: Region) => own.platform.queues.metrics(queueOf(region)) };
+    return metrics("us").backlogCount + metrics("eu").backlogCount === 0;
+  }, 60_000);
+}
+
+interface Asked {
+  readonly requestId: string;
+  readonly region: string;
+  readonly status: number;
+}
+
+/** A mix of what principals do: reads and changes, ours and proxied, some that are refused. */
+const kinds: readonly { readonly path: string; readonly request: Ask }[] = [
+  { path: "/v1/limits", request: {} },
+  { path: "/orders/42", request: {} },
+  { path: "/v1/me", request: {} },
+  { path: "/orders", request: { method: "POST", body: { note: "x" } } },
+  { path: "/v1/me", request: { method: "PATCH", body: { name: "Renamed" } } },
+  { path: "/v1/users/usr_01h455vb4pex5vsknk084sn02q", request: {} },
+];
+
+describe("delivery of audit records", () => {
+  it("records 10,000 requests once each, at home, though consumers are killed and Postgres is away for 20 s", async () => {
+    const regions: Region[] = ["us", "eu"];
+    const users = await Promise.all(
+      Array.from({ length: 8 }, (_, at) => own.user(`mixed-${at}@own.example`, "admin", regions[at % 2] ?? "us")),
+    );
+    const answered: Asked[] = [];
+    let asked = 0;
+    const client = async (at: number): Promise<void> => {
+      const token = users[at % users.length]?.token ?? "";
+      while (asked < 10_000) {
+        const { path, request } = kinds[asked++ % kinds.length] ?? { path: "/v1/limits", request: {} };
+        const { headers, status } = await ask(own.platform.baseUrl, path, { ...request, token });
+        const region = headers.get("domicile-region") ?? "";
+        answered.push({ requestId: headers.get("domicile-request-id") ?? "", region, status });
+        // Slow enough for the faults below to come in the middle.
+        await wait(40);
+      }
+    };
+    const clients = Promise.all(Array.from({ length: 24 }, (_, at) => client(at)));
+    await wait(1500);
+    await own.platform.killConsumers();
+    await wait(500);
+    await own.platform.startConsumers();
+    await wait(1000);
+    await own.platform.postgres.stop("immediate");
+    await wait(10_000);
+    await own.platform.killConsumers();
+    await own.platform.startConsumers();
+    await wait(10_000);
+    await own.platform.postgres.start();
+    await clients;
+    await untilWritten();
+    expect(answered).toHaveLength(10_000);
+    expect(answered.filter(({ status }) => status === 503).length).toBeGreaterThan(0);
+    expect(answered.filter(({ region }) => region === "")).toEqual([]);
+    const rows = await allRows();
+    const byRequest = Map.groupBy(rows, (row) => row.request_id);
+    const wrong = answered.filter(({ requestId, region }) => {
+      const own = byRequest.get(requestId) ?? [];
+      return own.length !== 1 || own[0]?.region !== region;
+    });
+    expect(wrong).toEqual([]);
+    // Besides them: eight users made, eight signed in, and the customer.
+    expect(rows).toHaveLength(10_000 + 8 + 8 + 1);
+    for (const region of regions) {
+      const indexes = rows.filter((row) => row.region === region).map((row) => Number(row.leaf_index));
+      expect(indexes).toEqual(indexes.map((_, at) => at));
+    }
+  }, 180_000);
+
+  it("keeps what the queue refuses in the outbox at home, and writes it from there", async () => {
+    const { token } = await own.user("outbox@own.example", "admin", "eu");
+    own.platform.queues.refuse(queueOf("eu"), true);
+    try {
+      const change = await ask(own.platform.baseUrl, "/v1/me", { method: "PATCH", token, body: { name: "Kept" } });
+      expect(change.status).toBe(200);
+      const requestId = change.headers.get("domicile-request-id");
+      await eventually(async () => (await allRows()).some((row) => row.request_id === requestId), 15_000);
+    } finally {
+      own.platform.queues.refuse(queueOf("eu"), false);
+    }
+    const rows = await rowsOf(own.platform.ownerUrl("eu"), own.customerId);
+    expect(new Set(rows.map((row) => row.id)).size).toBe(rows.length);
+  });
+
+  it("writes a message that comes twice once", async () => {
+    const { token } = await own.user("twice@own.example", "member", "us");
+    own.platform.queues.pause(queueOf("us"), true);
+    const change = await ask(own.platform.baseUrl, "/v1/me", { method: "PATCH", token, body: { name: "Once" } });
+    const waiting = own.platform.queues.peek(queueOf("us"));
+    for (const { contentType, body } of waiting)
+      own.platform.queues.send(queueOf("us"), [{ contentType, body: Buffer.from(body, "base64"), delaySeconds: 0 }]);
+    own.platform.queues.pause(queueOf("us"), false);
+    await untilWritten();
+    const requestId = change.headers.get("domicile-request-id");
+    expect((await allRows()).filter((row) => row.request_id === requestId)).toHaveLength(1);
+  });
+
+  it("buries poison sealed as it is, says so, and writes a letter that is replayed when it can be opened", async () => {
+    const queue = queueOf("us");
+    const poison = { v: 1, kind: "audit.entries", id: "msg_poison", region: "us", shard: 0, sealed: "e30.x.y.z.t" };
+    const send = (body: unknown): void =>
+      own.platform.queues.send(queue, [
+        { contentType: "json", body: Buffer.from(JSON.stringify(body)), delaySeconds: 0 },
+      ]);
+    send(poison);
+    send({ nothing: "of ours" });
+    const operator = own.platform.secrets.operatorToken;
+    const letters = () =>
+      ask<{ data: { id: string; reason: string; queue: string }[] }>(
+        own.platform.baseUrl,
+        "/operator/v1/dead-letters?region=us",
+        { token: operator },
+      );
+    await eventually(async () => (await letters()).body.data.length === 2, 15_000);
+    const { data } = (await letters()).body;
+    expect(data.map(({ reason }) => reason).toSorted()).toEqual(["malformed", "unknown_key"]);
+    expect(own.platform.logs.filter(({ message }) => message.includes('"event":"dead_letter"'))).toHaveLength(2);
+    const metrics = await fetch(`${own.platform.baseUrl}/operator/v1/metrics`, {
+      headers: { authorization: `Bearer ${operator}` },
+    });
+    expect(await metrics.text()).toContain('domicile_dead_letters{region="us"} 2');
+    const [letter] = data;
+    const replay = await ask(own.platform.baseUrl, `/operator/v1/dead-letters/${letter?.id}/replay?region=us`, {
+      method: "POST",
+      token: operator,
+    });
+    expect(replay.status).toBe(409);
+  });
+
+  it("replays a dead letter whose key has been put back", async () => {
+    const { token } = await own.user("letter@own.example", "member", "eu");
+    own.platform.queues.pause(queueOf("eu"), true);
+    const change = await ask(own.platform.baseUrl, "/v1/me", { method: "PATCH", token, body: { name: "Letter" } });
+    const requestId = change.headers.get("domicile-request-id");
+    const [message] = own.platform.queues.peek(queueOf("eu")).slice(-1);
+    const body = Buffer.from(message?.body ?? "", "base64").toString();
+    await withSql(
+      own.platform.ownerUrl("eu"),
+      (sql) => sql`insert into dead_letters (id, queue, reason, body, received_at)
+        values ('letter-1', 'domicile-audit-eu', 'unknown_key', ${body}, now())`,
+    );
+    const path = "/operator/v1/dead-letters/letter-1/replay?region=eu";
+    await expectStatus(200, own.platform.baseUrl, path, {
+      method: "POST",
+      token: own.platform.secrets.operatorToken,
+    });
+    expect((await allRows()).filter((row) => row.request_id === requestId)).toHaveLength(1);
+    own.platform.queues.pause(queueOf("eu"), false);
+    await untilWritten();
+    expect((await allRows()).filter((row) => row.request_id === requestId)).toHaveLength(1);
+  });
+});

@@ -1,0 +1,35 @@
+import postgres from "postgres";
+
+/** A row of a region's audit log, as its owner sees it: live, archived or restored. */
+export interface AuditRow {
+  readonly id: string;
+  readonly customer_id: string;
+  readonly user_id: string | null;
+  readonly api_key_id: string | null;
+  readonly action: string;
+  readonly resource_type: string;
+  readonly resource_id: string | null;
+  readonly outcome: string;
+  readonly request_id: string;
+  readonly region: string;
+  readonly leaf_index: string;
+}
+
+/** Runs `work` with a connection of its own. */
+export async function withSql<T>(url: string, work: (sql: postgres.Sql) => Promise<T>): Promise<T> {
+  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+  try {
+    return await work(sql);
+  } finally {
+    await sql.end();
+  }
+}
+
+/** Every row of a customer's log in a region's database. */
+export function rowsOf(ownerUrl: string, customerId: string): Promise<AuditRow[]> {
+  return withSql(ownerUrl, async (sql) => [
+    ...(await sql<AuditRow[]>`
+      select * from (select * from audit_logs union all select * from audit_logs_archive) r
+        where customer_id = ${customerId} order by leaf_index`),
+  ]);
+}
