@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Miniflare, type V4MiniflareOptions, type WorkerdStructuredLog } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 import type { Region } from "../schema/regions.ts";
@@ -122,7 +121,7 @@ function workerOptions(name: WorkerName, script: string, sockets: DirectSocket[]
     unsafeBindings: Object.entries(queueProducers ?? {}).map(([binding, { queueName }]) => ({
       name: binding,
       type: localQueue,
-      plugin: { package: fileURLToPath(import.meta.resolve("./queues/plugin.ts")), name: localQueue },
+      plugin: { package: join(root, "dev/queues/plugin.ts"), name: localQueue },
       options: { queue: queueName, address: options.queues, header: queueHeader },
     })),
     hyperdrives: databases,
