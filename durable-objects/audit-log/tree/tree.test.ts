@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { appendLeaves, emptyFrontier, rootOf, type Frontier, type StoredNodes } from "./frontier.ts";
 import { emptyRoot, leafHash, nodeHash } from "./hash.ts";

@@ -1,4 +1,4 @@
-import { nodeHash } from "./hash.ts";
+import { emptyRoot, nodeHash } from "./hash.ts";
 
 /** Says that a leaf is in a tree. */
 export interface Inclusion {
@@ -41,6 +41,8 @@ export function verifyInclusion({ index, size, leafHash, hashes, root }: Inclusi
 /** Whether the tree of `second` leaves begins with that of `first` (RFC 9162 §2.1.4.2). Never throws. */
 export function verifyConsistency({ first, second, firstRoot, secondRoot, hashes }: Consistency): boolean {
   if (!isCount(first) || !isCount(second) || first > second) return false;
+  // An empty tree begins every other; but its root is no secret.
+  if (first === 0 && !equal(firstRoot, emptyRoot)) return false;
   if (first === second) return hashes.length === 0 && equal(firstRoot, secondRoot);
   if (!areHashes([firstRoot, secondRoot, ...hashes])) return false;
   if (first === 0) return hashes.length === 0;
