@@ -29,8 +29,8 @@ function queueOf(region: Region): string {
 async function untilWritten(): Promise<void> {
   await wait(200);
   await eventually(async () => {
-    const { metrics } = { metrics: (region: Region) => own.platform.queues.metrics(queueOf(region)) };
-    return metrics("us").backlogCount + metrics("eu").backlogCount === 0;
+    const waiting = (region: Region) => own.platform.queues.metrics(queueOf(region)).backlogCount;
+    return waiting("us") + waiting("eu") === 0;
   }, 60_000);
 }
 
@@ -89,8 +89,8 @@ describe("delivery of audit records", () => {
     const rows = await allRows();
     const byRequest = Map.groupBy(rows, (row) => row.request_id);
     const wrong = answered.filter(({ requestId, region }) => {
-      const own = byRequest.get(requestId) ?? [];
-      return own.length !== 1 || own[0]?.region !== region;
+      const written = byRequest.get(requestId) ?? [];
+      return written.length !== 1 || written[0]?.region !== region;
     });
     expect(wrong).toEqual([]);
     // Besides them: eight users made, eight signed in, and the customer.

@@ -14,6 +14,8 @@ export interface SharedPlatform {
   readonly stateDir: string;
   /** Connection strings of the owner, by database. */
   readonly ownerUrls: Record<"global" | "us" | "eu", string>;
+  /** Of the superuser, by region. */
+  readonly superuserUrls: Record<"us" | "eu", string>;
   readonly appUrls: Record<"global" | "us" | "eu", string>;
   /** The sample origins, by region. */
   readonly origins: Record<"us" | "eu", string>;
@@ -37,6 +39,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     stateDir,
     ownerUrls: { global: platform.ownerUrl("global"), us: platform.ownerUrl("us"), eu: platform.ownerUrl("eu") },
     appUrls: { global: platform.appUrl("global"), us: platform.appUrl("us"), eu: platform.appUrl("eu") },
+    superuserUrls: { us: platform.superuserUrl("us"), eu: platform.superuserUrl("eu") },
     origins: { us: us.url, eu: eu.url },
   });
   return async () => {

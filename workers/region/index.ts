@@ -92,7 +92,12 @@ export default {
     return batch.queue.endsWith("-dead") ? keepDeadLetters(batch, env) : writeAudit(batch, env);
   },
   async scheduled(controller, env, ctx) {
-    await runRetention(env, controller.scheduledTime, nightlyMs, (promise) => ctx.waitUntil(promise));
+    try {
+      await runRetention(env, controller.scheduledTime, nightlyMs, (promise) => ctx.waitUntil(promise));
+    } catch (error) {
+      logFailure(error, { worker, requestId: "", operation: "retention" });
+      throw error;
+    }
   },
 } satisfies ExportedHandler<RegionEnv>;
 

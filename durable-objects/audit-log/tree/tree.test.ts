@@ -21,8 +21,8 @@ const roots = [
   "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
 ];
 
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("hex");
+function hex(hash: Uint8Array): string {
+  return Buffer.from(hash).toString("hex");
 }
 
 function bytes(base64: string | null): Uint8Array {

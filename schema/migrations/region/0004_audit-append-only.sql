@@ -50,9 +50,10 @@ create trigger stays_destroyed before update on audit_data_keys for each row exe
 --> statement-breakpoint
 alter table audit_data_keys add constraint audit_data_keys_destroyed check ((destroyed_at is null) = (wrapped is not null));
 --> statement-breakpoint
-alter table audit_logs add constraint audit_logs_outcome check (outcome in ('success', 'denied', 'error'));
+-- The same name on both: a day that is attached must have every constraint of its new parent.
+alter table audit_logs add constraint audit_outcome check (outcome in ('success', 'denied', 'error'));
 --> statement-breakpoint
-alter table audit_logs_archive add constraint audit_logs_archive_outcome check (outcome in ('success', 'denied', 'error'));
+alter table audit_logs_archive add constraint audit_outcome check (outcome in ('success', 'denied', 'error'));
 --> statement-breakpoint
 -- 32 random-looking bytes a leaf: nothing to compress.
 alter table audit_tree alter column hashes set storage external;

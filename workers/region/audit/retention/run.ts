@@ -88,14 +88,10 @@ async function expire(
     expired.push(customerId);
     // oxlint-enable no-await-in-loop
   }
-  const total = customers.reduce(
-    (sum, { customer_id, rows }) => sum + (expired.includes(customer_id) ? Number(rows) : 0),
-    0,
-  );
   const whole = expired.length === customers.length;
-  const removed = whole ? await drop(sql, day) : await removeRows(sql, day, expired);
-  if (removed) report.removed += total;
-  say(env, removed ? "audit.removed" : "audit.not_removed", { day, records: total, customers: expired.length });
+  const removed = (whole ? await drop(sql, day) : null) ?? (await removeRows(sql, day, expired));
+  report.removed += removed;
+  say(env, "audit.removed", { day, records: removed, customers: expired.length });
 }
 
 /** Stores a customer's day unless the bucket has all of it; returns whether it was stored now. */
@@ -123,27 +119,33 @@ async function keepInBucket(
   return true;
 }
 
-/** Drops a day whose every row the bucket has: the database counts for itself. */
-async function drop(sql: postgres.Sql, day: string): Promise<boolean> {
+/** Drops a day whose every row the bucket has: the database counts for itself. Returns how many; null if it has rows that the bucket lacks. */
+async function drop(sql: postgres.Sql, day: string): Promise<number | null> {
   return sql.begin(async (tx) => {
     await tx`set local lock_timeout = '5s'`;
     const [row] = await tx<{ dropped: boolean }[]>`select audit_drop_day(${day}::date) as dropped`;
-    if (row?.dropped !== true) return false;
-    await tx`update audit_objects set removed_at = now() where day = ${day}::date and removed_at is null`;
-    return true;
+    if (row?.dropped !== true) return null;
+    const objects = await tx<{ records: number }[]>`
+      update audit_objects set removed_at = now() where day = ${day}::date and removed_at is null returning records`;
+    return sumOf(objects);
   });
 }
 
-/** Takes out the rows of some customers, where others keep theirs for longer. A row that came meanwhile undoes it, to be tried again. */
-async function removeRows(sql: postgres.Sql, day: string, customers: readonly string[]): Promise<boolean> {
-  try {
-    // oxlint-disable-next-line no-await-in-loop -- a customer after the other
-    for (const customerId of customers) await sql.begin((tx) => removeRowsOf(tx, day, customerId));
-    return true;
-  } catch (error) {
-    if (error instanceof RowsDiffer) return false;
-    throw error;
+/**
+ * Takes out the rows of some customers, where others keep theirs for longer, or have some that came just now. A row of a customer's own
+ * that the bucket lacks leaves all of that customer's in place, for the next run.
+ */
+async function removeRows(sql: postgres.Sql, day: string, customers: readonly string[]): Promise<number> {
+  let removed = 0;
+  for (const customerId of customers) {
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- a customer after the other
+      removed += await sql.begin((tx) => removeRowsOf(tx, day, customerId));
+    } catch (error) {
+      if (!(error instanceof RowsDiffer)) throw error;
+    }
   }
+  return removed;
 }
 
 /** Postgres has other rows than the bucket: the transaction is rolled back. */
@@ -151,7 +153,7 @@ class RowsDiffer extends Error {
   override readonly name = "RowsDiffer";
 }
 
-async function removeRowsOf(tx: postgres.TransactionSql, day: string, customerId: string): Promise<void> {
+async function removeRowsOf(tx: postgres.TransactionSql, day: string, customerId: string): Promise<number> {
   const [from, to] = boundsOfDay(day);
   const { count } = await tx`
     delete from audit_logs_archive where customer_id = ${customerId}
@@ -159,7 +161,12 @@ async function removeRowsOf(tx: postgres.TransactionSql, day: string, customerId
   const objects = await tx<{ records: number }[]>`
     update audit_objects set removed_at = now()
       where customer_id = ${customerId} and day = ${day}::date and removed_at is null returning records`;
-  if (count !== objects.reduce((sum, { records }) => sum + records, 0)) throw new RowsDiffer();
+  if (count !== sumOf(objects)) throw new RowsDiffer();
+  return count;
+}
+
+function sumOf(objects: readonly { readonly records: number }[]): number {
+  return objects.reduce((sum, { records }) => sum + records, 0);
 }
 
 function say(env: RegionEnv, event: string, facts: object): void {

@@ -1,0 +1,162 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ask, expectStatus, type Answer } from "../dev/api.ts";
+import { root } from "../dev/bundle.ts";
+import { rowsOf, withSql } from "./audit-log-reading.ts";
+import { startOwnPlatform, type OwnPlatform } from "./own-platform.ts";
+import { eventually } from "./world.ts";
+
+const dayMs = 86_400_000;
+
+interface Day {
+  readonly day: string;
+  readonly held_in: string;
+  readonly objects: number;
+  readonly records_in_bucket: number;
+}
+
+let own: OwnPlatform;
+let token: string;
+let customers: readonly string[];
+const today = new Date().toISOString().slice(0, 10);
+
+beforeAll(async () => {
+  own = await startOwnPlatform({}, "ci");
+  token = (await own.user("owner@own.example", "owner", "us")).token;
+  // Another customer, which keeps its records for two years.
+  const wanted = {
+    name: "Keeps",
+    tier: "ci",
+    allowed_regions: ["us"],
+    default_region: "us",
+    audit_retention_days: 730,
+  };
+  const keeps = await operate<{ id: string }>("POST", "/customers", 201, wanted);
+  customers = [own.customerId, keeps.body.id];
+  await Promise.all(Array.from({ length: 300 }, () => ask(own.platform.baseUrl, "/v1/limits", { token })));
+  await eventually(async () => (await inPostgres()) === 304, 15_000);
+});
+
+afterAll(() => own.close());
+
+function operate<T = Record<string, unknown>>(method: string, path: string, status: number, body?: object) {
+  return expectStatus<T>(status, own.platform.baseUrl, `/operator/v1${path}`, {
+    method,
+    token: own.platform.secrets.operatorToken,
+    ...(body && { body }),
+  });
+}
+
+/** Records of the test's customers that Postgres has, in whichever table. */
+async function inPostgres(): Promise<number> {
+  const rows = await Promise.all(customers.map((id) => rowsOf(own.platform.ownerUrl("us"), id)));
+  return rows.flat().length;
+}
+
+async function dayOf(day: string): Promise<Day | undefined> {
+  const { body } = await operate<{ data: Day[] }>("GET", "/audit-days?region=us&limit=100", 200);
+  return body.data.find((one) => one.day === day);
+}
+
+function atDay(days: number): Promise<void> {
+  return own.platform.scheduled("domicile-us", new Date(Date.now() + days * dayMs));
+}
+
+function list(): Promise<Answer<{ data: unknown[] }>> {
+  return ask(own.platform.baseUrl, "/v1/audit-logs?limit=100", { token });
+}
+
+describe("the days of the audit log", () => {
+  it("are listed where they are", async () => {
+    expect(await dayOf(today)).toMatchObject({ held_in: "audit_logs", objects: 0 });
+    expect((await list()).body.data).toHaveLength(100);
+  });
+
+  it("move to the archive on the 31st day, are still listed, and take records that come late", async () => {
+    await atDay(30);
+    expect(await dayOf(today)).toMatchObject({ held_in: "audit_logs" });
+    await atDay(31);
+    expect(await dayOf(today)).toMatchObject({ held_in: "audit_logs_archive" });
+    expect((await list()).body.data).toHaveLength(100);
+    // Two lists were recorded besides, this one into a day that had moved.
+    await eventually(async () => (await inPostgres()) === 306, 15_000);
+    await withSql(own.platform.ownerUrl("us"), async (sql) => {
+      expect(await sql`select from audit_logs where customer_id = ${own.customerId}`).toHaveLength(0);
+      await expect(sql`delete from audit_logs_archive`).rejects.toMatchObject({ code: "42501" });
+    });
+  });
+
+  it("are in the bucket, verified, on the 366th day, but for customers who keep theirs for longer", async () => {
+    await atDay(365);
+    expect(await dayOf(today)).toMatchObject({ objects: 0 });
+    await atDay(366);
+    const stored = await dayOf(today);
+    // What our own customer had, and what the operator did to the platform as a whole.
+    const kept = await rowsOf(own.platform.ownerUrl("us"), customers[1] ?? "");
+    expect(kept).toHaveLength(1);
+    expect(await inPostgres()).toBe(1);
+    const objects = await withSql(own.platform.ownerUrl("us"), async (sql) => [
+      ...(await sql<{ records: number; object_key: string }[]>`
+        select records, object_key from audit_objects where customer_id = ${own.customerId} and removed_at is not null`),
+    ]);
+    expect(objects).toHaveLength(1);
+    expect(objects[0]?.records).toBe(305);
+    expect(stored).toMatchObject({ held_in: "audit_logs_archive" });
+    const written = own.platform.logs.filter(({ message }) => message.includes('"audit.removed"'));
+    expect(written.length).toBeGreaterThan(0);
+  });
+
+  it("come back by a command, verify, and stay until their time is over", async () => {
+    const env = {
+      ...process.env,
+      DOMICILE_URL: own.platform.baseUrl,
+      OPERATOR_TOKEN: own.platform.secrets.operatorToken,
+    };
+    const run = (command: string, ...args: string[]) =>
+      promisify(execFile)(process.execPath, [join(root, "dev/audit-days.ts"), command, "us", ...args], { env });
+    const { stdout } = await run("restore", today);
+    expect(stdout).toMatch(/\d+ records of [1-9] objects are back until/);
+    expect((await rowsOf(own.platform.ownerUrl("us"), own.customerId)).length).toBeGreaterThanOrEqual(305);
+    expect((await list()).body.data).toHaveLength(100);
+    const exported = await fetch(`${own.platform.baseUrl}/v1/audit-logs/export`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    const lines = (await exported.text()).trimEnd().split("\n");
+    expect(lines.filter((line) => line.startsWith('{"type":"leaf"'))).toEqual([]);
+    const again = await run("retention");
+    expect(again.stdout).toContain("us: 0 days archived, 0 objects stored, 0 records removed");
+    await operate("POST", `/audit-days/2019-01-01/restore?region=us`, 404);
+  });
+
+  it("are dropped whole where nobody keeps them for longer", async () => {
+    const emil = (await own.user("emil@own.example", "member", "eu")).token;
+    await ask(own.platform.baseUrl, "/v1/me", { token: emil });
+    await eventually(async () => (await rowsOf(own.platform.ownerUrl("eu"), own.customerId)).length === 3, 15_000);
+    const listed = async () => {
+      const { body } = await operate<{ data: Day[] }>("GET", "/audit-days?region=eu&limit=100", 200);
+      return body.data.find((one) => one.day === today);
+    };
+    await own.platform.scheduled("domicile-eu", new Date(Date.now() + 366 * dayMs));
+    expect(await listed()).toMatchObject({ held_in: "bucket", objects: 1, records_in_bucket: 3 });
+    // A record of a day that is gone makes the day anew, and the next run stores it beside the first; so it does with the
+    // operator's look at the list.
+    await ask(own.platform.baseUrl, "/v1/me", { token: emil });
+    await eventually(async () => (await rowsOf(own.platform.ownerUrl("eu"), own.customerId)).length === 1, 15_000);
+    await own.platform.scheduled("domicile-eu", new Date(Date.now() + 366 * dayMs));
+    expect(await listed()).toMatchObject({ held_in: "bucket", objects: 3, records_in_bucket: 5 });
+  });
+
+  it("go again when the time of their return is over; what came late is another part", async () => {
+    const before = await inPostgres();
+    await atDay(366 + 8);
+    expect(await inPostgres()).toBe(1);
+    const { records } = await withSql(own.platform.ownerUrl("us"), async (sql) => {
+      const [row] = await sql<{ records: number }[]>`
+        select sum(records)::int as records from audit_objects where customer_id = ${own.customerId}`;
+      return row ?? { records: 0 };
+    });
+    expect(records + 1).toBe(before);
+  });
+});
