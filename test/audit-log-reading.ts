@@ -1,4 +1,6 @@
 import postgres from "postgres";
+import type { AuditRecord } from "../schema/http/audit-logs.ts";
+import { call, eventually } from "./world.ts";
 
 /** A row of a region's audit log, as its owner sees it: live, archived or restored. */
 export interface AuditRow {
@@ -32,4 +34,28 @@ export function rowsOf(ownerUrl: string, customerId: string): Promise<AuditRow[]
       select * from (select * from audit_logs union all select * from audit_logs_archive) r
         where customer_id = ${customerId} order by leaf_index`),
   ]);
+}
+
+/** A page of records, as answered. */
+export interface AuditPage {
+  readonly data: readonly AuditRecord[];
+  readonly next_cursor: string | null;
+}
+
+/** Lists records as whoever has `token`. */
+export function listRecords(query: string, token: string) {
+  return call<AuditPage>(`/v1/audit-logs?${query}`, { token });
+}
+
+/** The record of a request, as soon as it can be read. */
+export async function recordOf(requestId: string | null, token: string): Promise<AuditRecord> {
+  const found: AuditRecord[] = [];
+  await eventually(async () => {
+    const { data } = (await listRecords("limit=100", token)).body;
+    found.push(...data.filter((record) => record.request_id === requestId));
+    return found.length > 0;
+  });
+  const [record] = found;
+  if (record === undefined) throw new Error("a request has no record");
+  return record;
 }

@@ -5,6 +5,7 @@ import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ask, expectStatus, type Ask } from "../dev/api.ts";
 import { startOwnPlatform, type OwnPlatform } from "./own-platform.ts";
+import { eventually } from "./world.ts";
 
 /** Strings that are found nowhere by chance. */
 const canary = {
@@ -33,7 +34,7 @@ const traces = Object.values(canary).flatMap((text) => [
 let own: OwnPlatform;
 
 beforeAll(async () => {
-  own = await startOwnPlatform();
+  own = await startOwnPlatform({ keepsQueueHistory: true });
   await everyFlow();
 });
 
@@ -141,6 +142,25 @@ describe("a user of eu", () => {
     const contents = files.map((file) => join(folder, file)).filter((file) => statSync(file).isFile());
     expect(contents.some((file) => file.endsWith(".sqlite"))).toBe(true);
     for (const file of contents) expect(found(`${file}\n${readFileSync(file, "latin1")}`)).toEqual([]);
+  });
+
+  it("is not in what the queues held, though they held its records; nor in dead letters", async () => {
+    // A letter that nobody can take, of a record of the canary's.
+    const bodies = own.platform.queues.history?.get("domicile-audit-eu") ?? [];
+    expect(bodies.length).toBeGreaterThan(0);
+    const message = JSON.parse(Buffer.from(bodies[0] ?? "", "base64").toString()) as { id: string };
+    const body = Buffer.from(JSON.stringify({ ...message, id: "msg_mislabelled" }));
+    own.platform.queues.send("domicile-audit-eu", [{ contentType: "json", body, delaySeconds: 0 }]);
+    await eventually(async () => (await dump("eu")).includes("mislabelled"), 15_000);
+    const held = [...(own.platform.queues.history?.values() ?? [])].flat();
+    expect(found(held.map((text) => Buffer.from(text, "base64").toString()).join("\n"))).toEqual([]);
+    for (const text of held) expect(Buffer.from(text, "base64").toString()).toMatch(/"(?:sealed|body)":"/);
+  });
+
+  it("leaves no address and no user agent in the clear, not even at home", async () => {
+    const text = await dump("eu");
+    expect(text).not.toContain(canary.address);
+    expect(text).not.toContain(canary.userAgent);
   });
 
   it("is not in the logs, though there are some", () => {
