@@ -23,13 +23,7 @@ export async function withClient<T>(
   work: (client: postgres.Sql) => Promise<T>,
   waitUntil?: (promise: Promise<unknown>) => void,
 ): Promise<T> {
-  const client = postgres(hyperdrive.connectionString, {
-    max: 5,
-    fetch_types: false,
-    connect_timeout: 3,
-    onnotice: () => undefined,
-    connection: { application_name: "domicile" },
-  });
+  const client = connect(hyperdrive, 5);
   try {
     return await work(client);
   } finally {
@@ -37,6 +31,42 @@ export async function withClient<T>(
     if (waitUntil) waitUntil(closed);
     else await closed;
   }
+}
+
+/**
+ * Runs work with a connection that is kept between one and the next, and closed when nobody has used it for a while. For Durable
+ * Objects only: a Worker's request may not use the socket of another.
+ */
+export function keptClient(hyperdrive: Hyperdrive): <T>(work: (client: postgres.Sql) => Promise<T>) => Promise<T> {
+  let kept: postgres.Sql | null = null;
+  return async (work) => {
+    const client = kept ?? connect(hyperdrive, 1);
+    kept = client;
+    try {
+      return await work(client);
+    } catch (error) {
+      if (isDatabaseAway(error) && kept === client) {
+        kept = null;
+        // Broken already: what closing it says is what was said.
+        void client.end({ timeout: 0 }).catch(() => undefined);
+      }
+      throw error;
+    }
+  };
+}
+
+/** Seconds after which a connection that nobody uses is closed: an object with an open one is never put to sleep. */
+const idleSeconds = 5;
+
+function connect(hyperdrive: Hyperdrive, max: number): postgres.Sql {
+  return postgres(hyperdrive.connectionString, {
+    max,
+    fetch_types: false,
+    connect_timeout: 3,
+    idle_timeout: idleSeconds,
+    onnotice: () => undefined,
+    connection: { application_name: "domicile" },
+  });
 }
 
 /** Whether an error says that Postgres cannot be reached or takes no work, so that trying later makes sense. */

@@ -1,6 +1,6 @@
 import type postgres from "postgres";
 import type { Append, Appended, AuditStore, StoredDataKey, Subject } from "../../../durable-objects/audit-log/store.ts";
-import { withClient } from "../../serve/database.ts";
+import { keptClient } from "../../serve/database.ts";
 import { treeHashes } from "./tree-hashes.ts";
 
 type Sql = postgres.Sql;
@@ -12,7 +12,7 @@ const checkViolation = "23514";
 
 /** The store of the audit log in the region's Postgres, as the role that may insert and select, and nothing else. */
 export function auditStore(hyperdrive: Hyperdrive): AuditStore {
-  const run = <T>(work: (sql: Sql) => Promise<T>): Promise<T> => withClient(hyperdrive, work);
+  const run = keptClient(hyperdrive);
   return {
     append: (append) => run((sql) => appendTo(sql, append)),
     existing: (records) => run((sql) => existing(sql, records)),
