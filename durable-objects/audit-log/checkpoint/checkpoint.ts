@@ -8,9 +8,14 @@ export interface Checkpoint {
 /** Bytes of a root. */
 const rootBytes = 32;
 
-/** The text of a checkpoint, to be signed (https://c2sp.org/tlog-checkpoint). */
+/**
+ * The text of a checkpoint, to be signed (https://c2sp.org/tlog-checkpoint). Throws a TypeError for one that would not be read back as
+ * it is: nothing may be signed whose origin brings lines of its own.
+ */
 export function formatCheckpoint({ origin, size, root }: Checkpoint): string {
-  return `${origin}\n${size}\n${Buffer.from(root).toString("base64")}\n`;
+  const text = `${origin}\n${size}\n${Buffer.from(root).toString("base64")}\n`;
+  if (parseCheckpoint(text)?.origin !== origin) throw new TypeError("not a checkpoint");
+  return text;
 }
 
 /** Reads the text of a checkpoint; extension lines are passed over. Null for one that is malformed. */

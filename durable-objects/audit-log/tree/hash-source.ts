@@ -10,6 +10,8 @@ export interface HashSource {
 /** Nodes of a level that lie together under one node of the next. */
 const tileWidth = 2 ** levelHeight;
 
+const missing = "nodes of a tree are missing";
+
 /** The nodes of a tile, and above them those of each height within it. */
 type Pyramid = Uint8Array[][];
 
@@ -20,7 +22,7 @@ type Pyramid = Uint8Array[][];
 export class CachedSource implements HashSource {
   readonly #source: HashSource;
   readonly #size: number;
-  readonly #tiles: LRUCache<string, Pyramid>;
+  readonly #tiles: LRUCache<string, Promise<Pyramid>>;
 
   constructor(source: HashSource, size: number, maximumTiles: number) {
     this.#source = source;
@@ -37,7 +39,7 @@ export class CachedSource implements HashSource {
       const [nodes = []] = await this.#tile(level, tile);
       const from = at - tile * tileWidth;
       const more = nodes.slice(from, from + count - found.length);
-      if (more.length === 0) throw new Error("nodes of a tree are missing");
+      if (more.length === 0) throw new Error(missing);
       found.push(...more);
     }
     return found;
@@ -50,16 +52,28 @@ export class CachedSource implements HashSource {
     return (await this.#tile(level, tile))[height]?.[index - tile * perTile];
   }
 
+  /** The promise is what is remembered, so that proofs made at the same time share one read; a failed one is forgotten. */
   async #tile(level: number, tile: number): Promise<Pyramid> {
     const name = `${level}/${tile}`;
     const known = this.#tiles.get(name);
     if (known !== undefined) return known;
-    const first = tile * tileWidth;
-    const inLevel = Math.floor(this.#size / tileWidth ** level);
-    const row = await this.#source.nodes(level, first, Math.min(tileWidth, inLevel - first));
+    const reading = this.#read(level, tile * tileWidth);
+    this.#tiles.set(name, reading);
+    try {
+      return await reading;
+    } catch (error) {
+      if (this.#tiles.peek(name) === reading) this.#tiles.delete(name);
+      throw error;
+    }
+  }
+
+  async #read(level: number, first: number): Promise<Pyramid> {
+    const count = Math.min(tileWidth, Math.floor(this.#size / tileWidth ** level) - first);
+    if (!(count > 0)) throw new Error(missing);
+    const row = await this.#source.nodes(level, first, count);
+    if (row.length !== count) throw new Error(missing);
     const pyramid: Pyramid = [[...row]];
     for (let below = pyramid[0] ?? []; below.length > 1; below = pyramid.at(-1) ?? []) pyramid.push(pairs(below));
-    this.#tiles.set(name, pyramid);
     return pyramid;
   }
 }
@@ -78,9 +92,10 @@ export async function subtreeHash(source: HashSource, height: number, index: num
     if (known !== undefined) return known;
   }
   let row = [...(await source.nodes(level, index * 2 ** within, 2 ** within))];
+  if (row.length !== 2 ** within) throw new Error(missing);
   while (row.length > 1) row = pairs(row);
   const [root] = row;
-  if (root === undefined) throw new Error("nodes of a tree are missing");
+  if (root === undefined) throw new Error(missing);
   return root;
 }
 

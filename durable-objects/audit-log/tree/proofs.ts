@@ -1,10 +1,11 @@
 import { nodeHash } from "./hash.ts";
 import type { Frontier } from "./frontier.ts";
 import { subtreeHash, type HashSource } from "./hash-source.ts";
+import { isCount, perfectHeight } from "./perfect.ts";
 
 /** The hashes that lead from the leaf `index` to the root of the tree of `size` leaves, lowest first (RFC 9162 §2.1.3.1). */
 export async function inclusionProof(source: HashSource, index: number, size: number): Promise<Uint8Array[]> {
-  if (!(index >= 0 && index < size)) throw new RangeError("the leaf is not in the tree");
+  if (!isCount(index) || !isCount(size) || index >= size) throw new RangeError("the leaf is not in the tree");
   return path(source, index, 0, size);
 }
 
@@ -19,7 +20,7 @@ async function path(source: HashSource, index: number, begin: number, end: numbe
 
 /** The hashes that show that the tree of `second` leaves begins with that of `first` (RFC 9162 §2.1.4.1); none for 0 or equal sizes. */
 export async function consistencyProof(source: HashSource, first: number, second: number): Promise<Uint8Array[]> {
-  if (!(first >= 0 && first <= second)) throw new RangeError("the first tree is larger than the second");
+  if (!isCount(first) || !isCount(second) || first > second) throw new RangeError("the first tree is no beginning");
   return first === 0 || first === second ? [] : subproof(source, first, 0, second, true);
 }
 
@@ -40,9 +41,10 @@ async function subproof(
 
 /** The frontier of a tree's first `size` leaves. */
 export async function frontierAt(source: HashSource, size: number): Promise<Frontier> {
+  if (!isCount(size)) throw new RangeError("no tree has that size");
   const hashes: Uint8Array[] = [];
   for (let begin = 0; begin < size;) {
-    const height = Math.floor(Math.log2(size - begin));
+    const height = perfectHeight(size - begin);
     // oxlint-disable-next-line no-await-in-loop -- a handful
     hashes.push(await subtreeHash(source, height, begin / 2 ** height));
     begin += 2 ** height;
@@ -54,7 +56,7 @@ export async function frontierAt(source: HashSource, size: number): Promise<Fron
 async function rangeHash(source: HashSource, begin: number, end: number): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   for (let at = begin; at < end;) {
-    const height = Math.floor(Math.log2(end - at));
+    const height = perfectHeight(end - at);
     // oxlint-disable-next-line no-await-in-loop -- a handful
     parts.push(await subtreeHash(source, height, at / 2 ** height));
     at += 2 ** height;
@@ -64,5 +66,5 @@ async function rangeHash(source: HashSource, begin: number, end: number): Promis
 
 /** The largest power of two below `length`. */
 function splitOf(length: number): number {
-  return 2 ** (Math.ceil(Math.log2(length)) - 1);
+  return 2 ** perfectHeight(length - 1);
 }

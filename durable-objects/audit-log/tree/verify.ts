@@ -1,4 +1,5 @@
 import { emptyRoot, nodeHash } from "./hash.ts";
+import { isCount, perfectHeight } from "./perfect.ts";
 
 /** Says that a leaf is in a tree. */
 export interface Inclusion {
@@ -68,16 +69,12 @@ export function verifyConsistency({ first, second, firstRoot, secondRoot, hashes
   return sn === 0 && equal(fr, firstRoot) && equal(sr, secondRoot);
 }
 
-function isCount(value: number): boolean {
-  return Number.isSafeInteger(value) && value >= 0;
-}
-
 function areHashes(hashes: readonly Uint8Array[]): boolean {
   return hashes.every((hash) => hash.length === 32);
 }
 
 function isPowerOfTwo(value: number): boolean {
-  return Number.isInteger(Math.log2(value));
+  return 2 ** perfectHeight(value) === value;
 }
 
 function equal(left: Uint8Array, right: Uint8Array): boolean {
