@@ -1,5 +1,5 @@
 import postgres from "postgres";
-import { ask } from "../../dev/api.ts";
+import { ask, type Answer } from "../../dev/api.ts";
 import type { Platform } from "../../dev/platform.ts";
 import { quantile } from "./quantile.ts";
 
@@ -29,11 +29,7 @@ export async function visible(platform: Platform, token: string): Promise<void> 
   for (let at = 0; at < total; at++) {
     const change = at % 2 === 0;
     const request = change ? { method: "PATCH", body: { name: `Name ${at}` } } : {};
-    asking.push(
-      ask(platform.baseUrl, change ? "/v1/me" : "/v1/limits", { ...request, token }).then(({ headers }) => {
-        answered.set(headers.get("domicile-request-id") ?? "", performance.now());
-      }),
-    );
+    asking.push(note(answered, ask(platform.baseUrl, change ? "/v1/me" : "/v1/limits", { ...request, token })));
     await new Promise((next) => setTimeout(next, 1000 / rate));
   }
   await Promise.all(asking);
@@ -44,4 +40,9 @@ export async function visible(platform: Platform, token: string): Promise<void> 
   console.log(
     `visible after the answer, ${rate} requests/s, ${total} requests: p50 ${p50} ms, p99 ${p99} ms, at most ${most} ms`,
   );
+}
+
+async function note(answered: Map<string, number>, asked: Promise<Answer>): Promise<void> {
+  const { headers } = await asked;
+  answered.set(headers.get("domicile-request-id") ?? "", performance.now());
 }
