@@ -159,6 +159,11 @@ describe("delivery of audit records", () => {
       token: operator,
     });
     expect(replay.status).toBe(409);
+    const all = await ask(own.platform.baseUrl, "/operator/v1/dead-letters/replay?region=us", {
+      method: "POST",
+      token: operator,
+    });
+    expect(all.body).toEqual({ replayed: 0, refused: 2, waiting: 2 });
   });
 
   it("replays a dead letter whose key has been put back", async () => {
@@ -173,11 +178,10 @@ describe("delivery of audit records", () => {
       (sql) => sql`insert into dead_letters (id, queue, reason, body, received_at)
         values ('letter-1', 'domicile-audit-eu', 'unknown_key', ${body}, now())`,
     );
-    const path = "/operator/v1/dead-letters/letter-1/replay?region=eu";
-    await expectStatus(200, own.platform.baseUrl, path, {
-      method: "POST",
-      token: own.platform.secrets.operatorToken,
-    });
+    const request = { method: "POST", token: own.platform.secrets.operatorToken };
+    const all = await ask(own.platform.baseUrl, "/operator/v1/dead-letters/replay?region=eu", request);
+    expect(all.body).toEqual({ replayed: 1, refused: 0, waiting: 0 });
+    await expectStatus(200, own.platform.baseUrl, "/operator/v1/dead-letters/letter-1/replay?region=eu", request);
     expect((await allRows()).filter((row) => row.request_id === requestId)).toHaveLength(1);
     own.platform.queues.pause(queueOf("eu"), false);
     await untilWritten();

@@ -34,6 +34,8 @@ export interface AuditLogStats {
 
 /** A write that has not ended by then belongs to a call that was torn down, in milliseconds. */
 const lostMs = 60_000;
+/** Messages of up to a hundred entries that are opened and written at once: bounds the memory of the object. */
+const messagesAtOnce = 20;
 /** Messages taken from the outbox at once. */
 const outboxBatch = 50;
 /** The pause after the outbox could not be emptied, in milliseconds. */
@@ -68,17 +70,12 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
   /** Writes the entries of messages; one outcome for each, in order. What is written already is written. Never rejects for one message's sake. */
   async write(messages: AuditMessage[]): Promise<WriteOutcome[]> {
     const keys = await this.#ports.sealingKeys();
-    const opened = await Promise.all(messages.map((message) => openMessage(message, keys)));
-    const entries = opened.flatMap((one) => (one.kind === "opened" ? one.entries : []));
-    const together = await this.#append(entries);
-    return Promise.all(
-      opened.map(async (one): Promise<WriteOutcome> => {
-        if (one.kind === "poison") return one;
-        // One entry that the database refuses must not hold up those of other messages.
-        const outcome = together.kind === "poison" && messages.length > 1 ? await this.#append(one.entries) : together;
-        return outcome;
-      }),
-    );
+    const outcomes: WriteOutcome[] = [];
+    for (let at = 0; at < messages.length; at += messagesAtOnce) {
+      // oxlint-disable-next-line no-await-in-loop -- one write at a time, and no more in memory than that
+      outcomes.push(...(await this.#writeTogether(messages.slice(at, at + messagesAtOnce), keys)));
+    }
+    return outcomes;
   }
 
   /** Keeps a message that the queue did not take; durable when this resolves. */
@@ -115,6 +112,19 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
     }
     if (this.#outbox.size > 0) await this.#wakeBy(Date.now() + outboxRetryMs);
     else if (this.#grown.size > 0) await this.#wakeBy(Date.now() + this.#ports.checkpointMs);
+  }
+
+  async #writeTogether(messages: readonly AuditMessage[], keys: readonly SealingKey[]): Promise<WriteOutcome[]> {
+    const opened = await Promise.all(messages.map((message) => openMessage(message, keys)));
+    const entries = opened.flatMap((one) => (one.kind === "opened" ? one.entries : []));
+    const together = await this.#append(entries);
+    return Promise.all(
+      opened.map(async (one): Promise<WriteOutcome> => {
+        if (one.kind === "poison") return one;
+        // One entry that the database refuses must not hold up those of other messages.
+        return together.kind === "poison" && messages.length > 1 ? this.#append(one.entries) : together;
+      }),
+    );
   }
 
   async #emptyOutbox(): Promise<void> {

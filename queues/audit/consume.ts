@@ -11,8 +11,8 @@ export interface AuditConsumerPorts {
   readonly bury: (letter: DeadLetter) => Promise<unknown>;
 }
 
-/** The longest a message waits before it is tried again, in seconds. */
-const maximumDelaySeconds = 300;
+/** The longest a message waits before it is tried again, in seconds: with a hundred retries, Postgres may be away for the most of a day. */
+const maximumDelaySeconds = 600;
 
 /**
  * Hands a batch to the shards' `AuditLog` objects and acknowledges each message on its own: written, or buried as poison. Everything else
@@ -69,7 +69,7 @@ async function bury(message: Message, reason: string, queue: string, ports: Audi
   }
 }
 
-/** 1, 2, 4, … seconds, to five minutes. */
+/** 1, 2, 4, … seconds, to ten minutes. */
 function delayOf(attempts: number): number {
   return Math.min(2 ** Math.max(0, attempts - 1), maximumDelaySeconds);
 }

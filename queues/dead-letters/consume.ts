@@ -4,8 +4,8 @@ import { deadLetterOf } from "./send.ts";
 /** Resolves when the letters are stored; the same letter twice is stored once. */
 export type KeepDeadLetters = (letters: readonly DeadLetter[]) => Promise<void>;
 
-/** Seconds until letters that could not be stored are tried again. */
-const retrySeconds = 60;
+/** Seconds until letters that could not be stored are tried again, at most: with a hundred retries, as long as the queue keeps them. */
+const maximumDelaySeconds = 3600;
 
 /**
  * Stores dead letters, sealed as they are, where an operator finds them, and raises an alert for each. They come from a consumer that
@@ -21,7 +21,8 @@ export async function consumeDeadLetters(batch: MessageBatch, keep: KeepDeadLett
   } catch (error) {
     const name = error instanceof Error ? error.name : typeof error;
     console.error(JSON.stringify({ level: "error", event: "dead_letters.not_kept", queue: batch.queue, error: name }));
-    batch.retryAll({ delaySeconds: retrySeconds });
+    for (const message of batch.messages)
+      message.retry({ delaySeconds: Math.min(15 * 2 ** Math.min(message.attempts, 10), maximumDelaySeconds) });
     return;
   }
   for (const { id, queue, reason } of letters)

@@ -46,6 +46,23 @@ export const replayDeadLetter = route({
   answers: { 200: { description: "Taken, now or earlier.", schema: deadLetter } },
 });
 
+/** Gives every waiting dead letter to its consumer again, for some seconds: ask again while `waiting` is not 0. */
+export const replayDeadLetters = route({
+  ...letters,
+  method: "POST",
+  path: "/operator/v1/dead-letters/replay",
+  operationId: "replayDeadLetters",
+  summary: "Replay the waiting dead letters of a region",
+  action: "dead_letter.replay_all",
+  query: inRegion,
+  answers: {
+    200: {
+      description: "How many were taken, and how many still cannot be.",
+      schema: z.object({ replayed: z.int(), refused: z.int(), waiting: z.int() }).meta({ id: "ReplayedDeadLetters" }),
+    },
+  },
+});
+
 const auditDay = z
   .object({
     day: z.iso.date(),
@@ -125,6 +142,7 @@ export const getMetrics = route({
 export const operationRoutes = [
   listDeadLetters,
   replayDeadLetter,
+  replayDeadLetters,
   listAuditDays,
   runAuditRetention,
   restoreAuditDay,

@@ -28,7 +28,11 @@ import { handleRecentAuditLogs } from "./routes/audit-logs/recent.ts";
 import { handleGetMe } from "./routes/me/get.ts";
 import { handleUpdateMe } from "./routes/me/update.ts";
 import { handleListAuditDays, handleRestoreAuditDay, handleRunAuditRetention } from "./routes/operations/audit-days.ts";
-import { handleListDeadLetters, handleReplayDeadLetter } from "./routes/operations/dead-letters.ts";
+import {
+  handleListDeadLetters,
+  handleReplayDeadLetter,
+  handleReplayDeadLetters,
+} from "./routes/operations/dead-letters.ts";
 import { handleRegionMetrics } from "./routes/operations/metrics.ts";
 import { handleCreateSession } from "./routes/sessions/create.ts";
 import { handleDeleteSession, handleDeleteSessions } from "./routes/sessions/delete.ts";
@@ -77,6 +81,7 @@ serve(app, worker, auditLogs.getAuditLog, handleGetAuditLog);
 serve(app, worker, auditLogs.proveAuditLog, handleProveAuditLog);
 serve(app, worker, operations.listDeadLetters, handleListDeadLetters);
 serve(app, worker, operations.replayDeadLetter, handleReplayDeadLetter);
+serve(app, worker, operations.replayDeadLetters, handleReplayDeadLetters);
 serve(app, worker, operations.listAuditDays, handleListAuditDays);
 serve(app, worker, operations.runAuditRetention, handleRunAuditRetention);
 serve(app, worker, operations.restoreAuditDay, handleRestoreAuditDay);

@@ -46,7 +46,8 @@ export function runRetention(
           report.archived += 1;
           say(env, "audit.archived", { day });
         }
-        if (isExpired(day, minimumRetentionDays, now)) await expire(env, sql, day, now, waitUntil, report);
+        const run = { env, sql, now, deadline, waitUntil, report };
+        if (isExpired(day, minimumRetentionDays, now)) await expire(run, day);
         // oxlint-enable no-await-in-loop
       }
       say(env, "audit.retention", report);
@@ -64,14 +65,17 @@ async function archive(sql: postgres.Sql, day: string): Promise<void> {
   });
 }
 
-async function expire(
-  env: RegionEnv,
-  sql: postgres.Sql,
-  day: string,
-  now: number,
-  waitUntil: WaitUntil,
-  report: RetentionReport,
-): Promise<void> {
+/** What every step of a run knows. */
+interface Run {
+  readonly env: RegionEnv;
+  readonly sql: postgres.Sql;
+  readonly now: number;
+  readonly deadline: number;
+  readonly waitUntil: WaitUntil;
+  readonly report: RetentionReport;
+}
+
+async function expire({ env, sql, now, deadline, waitUntil, report }: Run, day: string): Promise<void> {
   const [restored] = await sql`
     select from audit_objects where day = ${day}::date and removed_at is null and restored_until > ${new Date(now)} limit 1`;
   if (restored !== undefined) return;
@@ -82,6 +86,10 @@ async function expire(
   const expired: string[] = [];
   for (const { customer_id: customerId, rows } of customers) {
     // oxlint-disable no-await-in-loop -- a customer after the other: what is done stays done
+    if (Date.now() > deadline) {
+      report.done = false;
+      return;
+    }
     const customer = await settingsOf(env).config.customer(customerId, waitUntil);
     if (!isExpired(day, customer?.audit_retention_days ?? minimumRetentionDays, now)) continue;
     if (await keepInBucket(env, sql, customerId, day, Number(rows))) report.stored += 1;

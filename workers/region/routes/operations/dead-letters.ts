@@ -1,9 +1,10 @@
-import { and, desc, eq, isNotNull, isNull, lt } from "drizzle-orm";
+import { and, desc, eq, gt, isNotNull, isNull, lt } from "drizzle-orm";
 import { auditMessageSchema } from "../../../../schema/audit/message.ts";
+import type { WriteOutcome } from "../../../../schema/audit/written.ts";
 import { AppError } from "../../../../schema/errors.ts";
-import type { listDeadLetters, replayDeadLetter } from "../../../../schema/http/operations.ts";
+import type { listDeadLetters, replayDeadLetter, replayDeadLetters } from "../../../../schema/http/operations.ts";
 import { deadLetters } from "../../../../schema/tables/region/audit-logs.ts";
-import { withDatabase } from "../../../serve/database.ts";
+import { withDatabase, type Database } from "../../../serve/database.ts";
 import { pageOfRows, readCursor } from "../../../serve/page.ts";
 import type { Handler } from "../../../serve/serve.ts";
 import { auditLogOf } from "../../audit/log-of.ts";
@@ -33,24 +34,63 @@ export const handleReplayDeadLetter: Handler<typeof replayDeadLetter, RegionEnv>
   withDatabase(
     env.DB_AUDIT,
     async (database) => {
-      const named = eq(deadLetters.id, params.id);
-      const [row] = await database.select().from(deadLetters).where(named);
+      const [row] = await database.select().from(deadLetters).where(eq(deadLetters.id, params.id));
       if (row === undefined) throw new AppError("not_found");
       if (row.replayedAt !== null) return { status: 200, body: present(row) };
-      const message = auditMessageSchema.safeParse(parseJson(row.body));
-      if (!message.success) throw stillDead("malformed");
-      const [outcome = { kind: "away" }] = await auditLogOf(env, message.data.shard).write([message.data]);
+      const outcome = await replay(env, database, row);
       if (outcome.kind === "away") throw new AppError("unavailable");
-      if (outcome.kind === "poison") throw stillDead(outcome.reason);
-      const replayedAt = new Date();
-      await database.update(deadLetters).set({ replayedAt }).where(named);
-      return { status: 200, body: present({ ...row, replayedAt }) };
+      if (outcome.kind === "poison")
+        throw new AppError("conflict", { detail: `It still cannot be taken: ${outcome.reason}.` });
+      return { status: 200, body: present({ ...row, replayedAt: new Date() }) };
     },
     served.waitUntil,
   );
 
-function stillDead(reason: string): AppError {
-  return new AppError("conflict", { detail: `It still cannot be taken: ${reason}.` });
+/** How long one request may replay, in milliseconds. */
+const sliceMs = 10_000;
+/** Letters that are read at once. */
+const pageRows = 50;
+
+/** Hands every waiting letter to the log again, oldest id first. */
+export const handleReplayDeadLetters: Handler<typeof replayDeadLetters, RegionEnv> = (_input, served, env) =>
+  withDatabase(
+    env.DB_AUDIT,
+    async (database) => {
+      const deadline = Date.now() + sliceMs;
+      const waiting = isNull(deadLetters.replayedAt);
+      let replayed = 0;
+      let refused = 0;
+      for (let after = ""; Date.now() < deadline;) {
+        // oxlint-disable no-await-in-loop -- a page, and a letter, after the other
+        const rows = await database
+          .select()
+          .from(deadLetters)
+          .where(and(waiting, gt(deadLetters.id, after)))
+          .orderBy(deadLetters.id)
+          .limit(pageRows);
+        for (const row of rows) {
+          const outcome = await replay(env, database, row);
+          if (outcome.kind === "away") throw new AppError("unavailable");
+          if (outcome.kind === "written") replayed += 1;
+          else refused += 1;
+          after = row.id;
+        }
+        // oxlint-enable no-await-in-loop
+        if (rows.length < pageRows) break;
+      }
+      const left = await database.$count(deadLetters, waiting);
+      return { status: 200, body: { replayed, refused, waiting: left } };
+    },
+    served.waitUntil,
+  );
+
+async function replay(env: RegionEnv, database: Database, row: Row): Promise<WriteOutcome> {
+  const message = auditMessageSchema.safeParse(parseJson(row.body));
+  if (!message.success) return { kind: "poison", reason: "malformed" };
+  const [outcome = { kind: "away" }] = await auditLogOf(env, message.data.shard).write([message.data]);
+  if (outcome.kind === "written")
+    await database.update(deadLetters).set({ replayedAt: new Date() }).where(eq(deadLetters.id, row.id));
+  return outcome;
 }
 
 function present(row: Row) {
