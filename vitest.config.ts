@@ -6,7 +6,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["schema/**/*.test.ts", "workers/**/*.test.ts", "dev/**/*.test.ts"],
+          include: ["schema/**/*.test.ts", "queues/**/*.test.ts", "workers/**/*.test.ts", "dev/**/*.test.ts"],
           environment: "node",
         },
       },

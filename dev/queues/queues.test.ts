@@ -1,0 +1,165 @@
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { root } from "../bundle.ts";
+import { Broker } from "./broker.ts";
+import type { BatchResult } from "./local-queue.ts";
+import { deliverable, type StoredMessage } from "./message.ts";
+import { localQueue } from "./plugin.ts";
+import { queueHeader, serveQueues } from "./server.ts";
+
+let folder: string;
+let broker: Broker;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "domicile-queues-"));
+  broker = new Broker(folder);
+});
+
+afterEach(async () => {
+  await broker.stop();
+  rmSync(folder, { recursive: true });
+});
+
+function send(...texts: string[]): void {
+  for (const text of texts) broker.send("q", [{ contentType: "text", body: Buffer.from(text), delaySeconds: 0 }]);
+}
+
+function textOf({ body }: StoredMessage): string {
+  return Buffer.from(body, "base64").toString();
+}
+
+const acked: BatchResult = {
+  outcome: "ok",
+  ackAll: false,
+  retryBatch: { retry: false },
+  explicitAcks: [],
+  retryMessages: [],
+};
+
+async function eventually(holds: () => boolean): Promise<void> {
+  const deadline = Date.now() + 5000;
+  while (!holds()) {
+    if (Date.now() > deadline) throw new Error("does not hold within 5 s");
+    await new Promise((looked) => setTimeout(looked, 5));
+  }
+}
+
+describe("a local queue", () => {
+  it("keeps what it took through the end of its process, but for a line that was half written", () => {
+    send("a", "b");
+    appendFileSync(join(folder, "q.journal"), '{"put":{"id":"half');
+    const successor = new Broker(folder);
+    expect(successor.peek("q").map(textOf)).toEqual(["a", "b"]);
+    expect(readFileSync(join(folder, "q.journal"), "utf8")).not.toContain("half");
+  });
+
+  it("delivers each message once when it is acknowledged, in batches", async () => {
+    const batches: string[][] = [];
+    send(...Array.from({ length: 25 }, (_, at) => String(at)));
+    broker.consume("q", { maxBatchSize: 10, maxBatchTimeout: 0 }, async (_queue, messages) => {
+      batches.push(messages.map(textOf));
+      return acked;
+    });
+    await eventually(() => broker.metrics("q").backlogCount === 0);
+    expect(batches.map((batch) => batch.length)).toEqual([10, 10, 5]);
+    expect(batches.flat()).toEqual(Array.from({ length: 25 }, (_, at) => String(at)));
+    expect(broker.metrics("q")).toEqual({ backlogCount: 0, backlogBytes: 0, oldestMessageTimestamp: 0 });
+  });
+
+  it("counts a failed delivery, and none that reached nobody; what has used up its retries goes to the dead letters", async () => {
+    let reachable = false;
+    const attempts: number[] = [];
+    broker.consume("q", { maxBatchTimeout: 0, maxRetries: 2, deadLetterQueue: "dead" }, async (_queue, messages) => {
+      if (!reachable) throw new Error("nobody there");
+      attempts.push(...messages.map((message) => message.attempts));
+      return { ...acked, outcome: "exception" };
+    });
+    send("x");
+    await new Promise((waited) => setTimeout(waited, 300));
+    expect(broker.peek("q")).toMatchObject([{ attempts: 0 }]);
+    reachable = true;
+    await eventually(() => broker.peek("dead").length === 1);
+    expect(attempts).toEqual([0, 1, 2]);
+    expect(broker.peek("q")).toEqual([]);
+    expect(broker.peek("dead").map(textOf)).toEqual(["x"]);
+  });
+
+  it("retries single messages after the delay they ask for", async () => {
+    const seen: string[] = [];
+    broker.consume("q", { maxBatchTimeout: 0 }, async (_queue, messages) => {
+      seen.push(...messages.map(textOf));
+      const again = messages.filter((message) => textOf(message) === "again" && message.attempts === 0);
+      return { ...acked, retryMessages: again.map(({ id }) => ({ msgId: id, delaySeconds: 1 })) };
+    });
+    send("once", "again");
+    await eventually(() => broker.metrics("q").backlogCount === 0);
+    expect(seen.toSorted()).toEqual(["again", "again", "once"]);
+  });
+});
+
+describe("workerd's Queue binding before a local queue", () => {
+  const consumer = `export default {
+    async fetch(request, env) {
+      if (request.method === "GET") return Response.json(globalThis.seen ?? []);
+      try {
+        await env.Q.send("text", { contentType: "text" });
+        await env.Q.send({ json: [1] }, { contentType: "json" });
+        await env.Q.send(new Map([["v8", 1]]), { contentType: "v8" });
+        await env.Q.sendBatch([{ body: "first", contentType: "text" }, { body: new Uint8Array([7, 8]), contentType: "bytes" }]);
+        return Response.json(await env.Q.metrics());
+      } catch (error) {
+        return new Response(String(error), { status: 503 });
+      }
+    },
+    async queue(batch) {
+      globalThis.seen ??= [];
+      for (const { body } of batch.messages)
+        globalThis.seen.push(body instanceof Map ? [...body] : body instanceof ArrayBuffer ? [...new Uint8Array(body)] : body);
+    },
+  }`;
+
+  async function start(address: string): Promise<Miniflare> {
+    const binding = {
+      name: "Q",
+      type: localQueue,
+      plugin: { package: join(root, "dev/queues/plugin.ts"), name: localQueue },
+      options: { queue: "q", address, header: queueHeader },
+    };
+    const worker = {
+      name: "w",
+      modules: true,
+      script: consumer,
+      compatibilityDate: "2026-10-01",
+      unsafeBindings: [binding],
+    };
+    const miniflare = new Miniflare(convertV4MiniflareOptions({ workers: [worker] }));
+    await miniflare.ready;
+    return miniflare;
+  }
+
+  it("sends every kind of body, which arrive as they were sent, though workerd ends in between; or learns of a refusal", async () => {
+    const server = await serveQueues(broker);
+    const first = await start(`127.0.0.1:${server.port}`);
+    const sent = await first.dispatchFetch("http://w/", { method: "POST" });
+    expect(sent.status).toBe(200);
+    expect(await sent.json()).toMatchObject({ backlogCount: 5 });
+    broker.refuse("q", true);
+    expect((await first.dispatchFetch("http://w/", { method: "POST" })).status).toBe(503);
+    broker.refuse("q", false);
+    await first.dispose();
+    const second = await start(`127.0.0.1:${server.port}`);
+    broker.consume("q", { maxBatchTimeout: 0 }, async (queue, messages) => {
+      const worker = await second.getWorker("w");
+      return worker.queue(queue, messages.map(deliverable));
+    });
+    await eventually(() => broker.metrics("q").backlogCount === 0);
+    const seen = await (await second.dispatchFetch("http://w/")).json();
+    expect(seen).toEqual(["text", { json: [1] }, [["v8", 1]], "first", [7, 8]]);
+    await broker.stop();
+    await second.dispose();
+    await server.close();
+  });
+});
