@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { pathToFileURL } from "node:url";
+import { verifyExport } from "../durable-objects/audit-log/verify/verify-export.ts";
 import { ask, expectStatus, type Answer } from "./api.ts";
 import type { Demo } from "./demo.ts";
 import { holder, stateFolder } from "./state.ts";
@@ -23,6 +25,7 @@ export async function tour(demo: Demo, say: Say): Promise<void> {
   await byApiKey(demo, say);
   await toTheOrigin(demo, emil, say);
   await closedAndReopened(demo, ada, emil, say);
+  await recordedAndProven(demo, ada, say);
   await signedOutAtOnce(demo, ada, say);
   await expectStatus(204, demo.base_url, "/v1/sessions/current", { method: "DELETE", token: emil });
 }
@@ -115,14 +118,35 @@ async function closedAndReopened(demo: Demo, ada: string, emil: string, say: Say
   say("✓ the operator opens eu again: Emil is served, without a restart");
 }
 
+/** What Ada has done is in the log of her region, sealed and signed; an export of it is verified as an auditor would. */
+async function recordedAndProven(demo: Demo, token: string, say: Say): Promise<void> {
+  const asked = await expectStatus(200, demo.base_url, "/v1/limits", { token });
+  const requestId = header(asked, "domicile-request-id");
+  const records = await eventually(200, async () => {
+    const answer = await ask<{ data: { request_id: string }[] }>(demo.base_url, "/v1/audit-logs?limit=20", { token });
+    return answer.body.data.some((record) => record.request_id === requestId) ? answer : { ...answer, status: 404 };
+  });
+  say(
+    `✓ what Ada did is in the audit log of ${header(records, "domicile-region")}, sealed on the way, a moment after the answer`,
+  );
+  const exported = await fetch(`${demo.base_url}/v1/audit-logs/export`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+  const lines = (await exported.text()).trimEnd().split("\n");
+  const verified = await verifyExport(Readable.from(lines), { keys: null, checkpoints: [] });
+  const [finding] = verified.findings;
+  if (finding !== undefined) throw new Error(`the export of the audit log does not verify: ${finding.message}`);
+  say(`✓ the log is exported and verified: ${verified.records} records, each proven against a signed checkpoint`);
+}
+
 async function signedOutAtOnce(demo: Demo, token: string, say: Say): Promise<void> {
   await expectStatus(204, demo.base_url, "/v1/sessions/current", { method: "DELETE", token });
   await expectStatus(401, demo.base_url, "/v1/me", { token });
   say("✓ Ada signs out; the very next request with her token is refused with 401");
 }
 
-/** Configuration is seen everywhere within five seconds. */
-async function eventually(status: number, attempt: () => Promise<Answer>): Promise<Answer> {
+/** Configuration is seen everywhere, and a record can be read, within five seconds. */
+async function eventually(status: number, attempt: () => Promise<Answer<unknown>>): Promise<Answer<unknown>> {
   const deadline = Date.now() + 5000;
   for (;;) {
     const answer = await attempt();
@@ -136,7 +160,7 @@ function expectSame(what: string, got: unknown, expected: unknown): void {
   if (got !== expected) throw new Error(`${what}: ${String(got)}, not ${String(expected)}`);
 }
 
-function header(answer: Answer, name: string): string {
+function header(answer: Answer<unknown>, name: string): string {
   return answer.headers.get(name) ?? "none";
 }
 
