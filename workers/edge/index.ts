@@ -30,9 +30,16 @@ export default {
       corsOrigins: null,
       proxied: false,
     };
-    return finish(await record(passage, await answer(passage, env.OPERATOR)), passage);
+    const answered = answerAndRecord(passage, env.OPERATOR);
+    // A client that hangs up ends its request: what it has set going must still be recorded.
+    ctx.waitUntil(answered);
+    return answered;
   },
 } satisfies ExportedHandler<EdgeEnv>;
+
+async function answerAndRecord(passage: Passage, global: Fetcher): Promise<Response> {
+  return finish(await record(passage, await answer(passage, global)), passage);
+}
 
 async function answer(passage: Passage, global: Fetcher): Promise<Response> {
   const { requestId, url } = passage.facts;
