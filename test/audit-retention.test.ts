@@ -4,6 +4,9 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ask, expectStatus, type Answer } from "../dev/api.ts";
 import { root } from "../dev/bundle.ts";
+import type { AuditEntry } from "../schema/audit/entry.ts";
+import { importSealingKey, sealMessage } from "../schema/audit/message.ts";
+import { newId } from "../schema/ids.ts";
 import { rowsOf, withSql } from "./audit-log-reading.ts";
 import { startOwnPlatform, type OwnPlatform } from "./own-platform.ts";
 import { eventually } from "./world.ts";
@@ -66,6 +69,23 @@ function atDay(days: number): Promise<void> {
 
 function list(): Promise<Answer<{ data: unknown[] }>> {
   return ask(own.platform.baseUrl, "/v1/audit-logs?limit=100", { token });
+}
+
+/** Puts records of old days into the queue of eu, sealed as the edge seals them. */
+async function writeOld(customerId: string, times: readonly string[]): Promise<void> {
+  const [jwk] = own.platform.secrets.regions.eu.auditSealingKeys;
+  if (jwk === undefined) throw new Error("no key to seal to");
+  const { d: _private, ...publicJwk } = jwk;
+  const entries = times.map((time): AuditEntry => {
+    const named = { resource_type: "orders", resource_id: null, outcome: "success", ip_address: null } as const;
+    const who = { customer_id: customerId, user_id: null, api_key_id: null, user_agent: null, detail: null };
+    const ids = { id: newId("auditRecord"), request_id: newId("request") };
+    return Object.assign({ action: "GET /orders", timestamp: Date.parse(time) }, ids, who, named);
+  });
+  const label = { id: newId("message"), region: "eu", shard: 0 } as const;
+  const message = await sealMessage(entries, label, await importSealingKey(publicJwk));
+  const body = Buffer.from(JSON.stringify(message));
+  own.platform.queues.send("domicile-audit-eu", [{ contentType: "json", body, delaySeconds: 0 }]);
 }
 
 describe("the days of the audit log", () => {
@@ -146,6 +166,34 @@ describe("the days of the audit log", () => {
     await eventually(async () => (await rowsOf(own.platform.ownerUrl("eu"), own.customerId)).length === 1, 15_000);
     await own.platform.scheduled("domicile-eu", new Date(Date.now() + 366 * dayMs));
     expect(await listed()).toMatchObject({ held_in: "bucket", objects: 3, records_in_bucket: 5 });
+  });
+
+  it("survive a run that is killed in its middle: the next one goes on, and no record is missing", async () => {
+    const { body } = await operate<{ id: string }>("POST", "/customers", 201, {
+      name: "Interrupted",
+      tier: "ci",
+      allowed_regions: ["us", "eu"],
+      default_region: "eu",
+    });
+    const days = Array.from({ length: 40 }, (_, at) => new Date(Date.now() - (400 + at) * dayMs).toISOString());
+    await withSql(own.platform.superuserUrl("eu"), async (sql) => {
+      for (const day of days) await sql`select audit_ensure_day(${day.slice(0, 10)}::date)`;
+    });
+    await writeOld(body.id, days);
+    await eventually(async () => (await rowsOf(own.platform.ownerUrl("eu"), body.id)).length === 41, 15_000);
+    const first = own.platform.scheduled("domicile-eu", new Date()).catch(() => "killed");
+    await eventually(async () => (await rowsOf(own.platform.ownerUrl("eu"), body.id)).length < 35, 15_000);
+    await own.platform.restartWorkers("kill");
+    expect(await first).toBe("killed");
+    const between = (await rowsOf(own.platform.ownerUrl("eu"), body.id)).length;
+    expect(between).toBeGreaterThan(1);
+    await own.platform.scheduled("domicile-eu", new Date());
+    expect(await rowsOf(own.platform.ownerUrl("eu"), body.id)).toHaveLength(1);
+    const stored = await withSql(own.platform.ownerUrl("eu"), async (sql) => [
+      ...(await sql<{ records: number }[]>`
+        select records from audit_objects where customer_id = ${body.id} and removed_at is not null`),
+    ]);
+    expect(stored.reduce((sum, { records }) => sum + records, 0)).toBe(40);
   });
 
   it("go again when the time of their return is over; what came late is another part", async () => {

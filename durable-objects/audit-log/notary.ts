@@ -1,5 +1,5 @@
-import { formatCheckpoint } from "./checkpoint/checkpoint.ts";
-import { signNote, type NoteSigner } from "./checkpoint/note.ts";
+import { formatCheckpoint, parseCheckpoint } from "./checkpoint/checkpoint.ts";
+import { formatVerifierKey, openNote, signNote, type NoteSigner } from "./checkpoint/note.ts";
 import type { AuditStore } from "./store.ts";
 import { rootOf, type Frontier } from "./tree/frontier.ts";
 import { frontierAt } from "./tree/proofs.ts";
@@ -12,6 +12,8 @@ export interface NotaryPorts {
   readonly originOf: (customerId: string) => string;
   /** Puts a signed checkpoint into the region's bucket. */
   readonly publish: (customerId: string, size: number, note: string) => Promise<void>;
+  /** The checkpoint that was published last, null if there is none. */
+  readonly published: (customerId: string) => Promise<string | null>;
 }
 
 /** A signed checkpoint, or the reason why none is signed: what Postgres has does not continue what was signed before. */
@@ -40,7 +42,7 @@ export class Notary {
 
   /** Signs a customer's tree as it is in the store, and publishes it before it is remembered or told. */
   async sign(customerId: string, frontier: Frontier): Promise<Signed> {
-    const last = this.#kv.get<Last>(`signed:${customerId}`);
+    const last = this.#kv.get<Last>(`signed:${customerId}`) ?? (await this.#lastPublished(customerId));
     if (last !== undefined && !(await this.#continues(customerId, frontier, last))) {
       const alert = {
         level: "error",
@@ -61,6 +63,17 @@ export class Notary {
     await this.#ports.store.keepCheckpoint(customerId, size, note);
     this.#kv.put(`signed:${customerId}`, { size, root: Buffer.from(root).toString("base64"), note } satisfies Last);
     return { kind: "signed", size, note };
+  }
+
+  /** What another object signed last, when customers were divided among shards anew. A note that is not ours is no checkpoint. */
+  async #lastPublished(customerId: string): Promise<Last | undefined> {
+    const note = await this.#ports.published(customerId);
+    if (note === null) return undefined;
+    const { name, publicKey } = await this.#ports.signer(customerId);
+    const opened = await openNote(note, [formatVerifierKey(name, publicKey)]);
+    const checkpoint = opened === null ? null : parseCheckpoint(opened.text);
+    if (checkpoint === null) throw new Error("the last checkpoint in the bucket is not ours");
+    return { size: checkpoint.size, root: Buffer.from(checkpoint.root).toString("base64"), note };
   }
 
   /** Whether the tree that the store has now begins with the one that was signed last. */

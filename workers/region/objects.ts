@@ -3,7 +3,7 @@ import { GateObject } from "../../durable-objects/gate/gate.ts";
 import { SignInGuardObject } from "../../durable-objects/sign-in-guard/sign-in-guard.ts";
 import { auditStore } from "./audit/store.ts";
 import { bury } from "./audit/dead-letters.ts";
-import { checkpointKey } from "./audit/object-names.ts";
+import { checkpointKey, lastCheckpointKey } from "./audit/object-names.ts";
 import { loadPrincipal } from "./principals/load.ts";
 import { settingsOf } from "./settings.ts";
 
@@ -37,8 +37,11 @@ export class AuditLog extends AuditLogObject<RegionEnv> {
       checkpointMs,
       store: auditStore(env.DB_AUDIT),
       publish: async (customerId, size, note) => {
-        await env.BUCKET.put(checkpointKey(customerId, size), note, { httpMetadata: { contentType: "text/plain" } });
+        const options = { httpMetadata: { contentType: "text/plain" } };
+        await env.BUCKET.put(checkpointKey(customerId, size), note, options);
+        await env.BUCKET.put(lastCheckpointKey(customerId), note, options);
       },
+      published: async (customerId) => (await (await env.BUCKET.get(lastCheckpointKey(customerId)))?.text()) ?? null,
       bury: (message, reason) => bury(env, message, reason),
       observe: ({ entries, lagMs }) =>
         env.METRICS.writeDataPoint({ indexes: [region], blobs: ["audit.write"], doubles: [entries, lagMs] }),

@@ -3,12 +3,12 @@ const sizeDigits = 16;
 
 /** Where in the region's bucket a checkpoint is. */
 export function checkpointKey(customerId: string, size: number): string {
-  return `${checkpointPrefix(customerId)}${String(size).padStart(sizeDigits, "0")}`;
+  return `audit/${customerId}/checkpoints/${String(size).padStart(sizeDigits, "0")}`;
 }
 
-/** What the names of a customer's checkpoints begin with. */
-export function checkpointPrefix(customerId: string): string {
-  return `audit/${customerId}/checkpoints/`;
+/** Where the last of a customer's checkpoints is, besides. */
+export function lastCheckpointKey(customerId: string): string {
+  return `audit/${customerId}/checkpoint`;
 }
 
 /** Where in the region's bucket a customer's day is; `part` counts what came after the day had been stored before. */
