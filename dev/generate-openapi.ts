@@ -118,6 +118,7 @@ function responses(route: RouteContract): ZodOpenApiResponsesObject {
       description: answer.description,
       headers,
       ...(answer.schema && { content: { "application/json": { schema: answer.schema } } }),
+      ...(answer.mediaType !== undefined && { content: { [answer.mediaType]: { schema: z.string() } } }),
     },
   ]);
   const problem = { "application/problem+json": { schema: problemSchema } };

@@ -45,6 +45,8 @@ export interface PlatformOptions {
   readonly signal?: AbortSignal;
   /** Consumes the queues in a workerd of its own, with objects of its own, which can be killed while the edge goes on. */
   readonly consumersApart?: boolean;
+  /** Stands in for the regions' read replicas, to be away. */
+  readonly replicaUrl?: string;
   /** Keeps every body that a queue ever took, for tests that search them. */
   readonly keepsQueueHistory?: boolean;
   /** Called with each line that a Worker logs. */
@@ -73,6 +75,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     secrets,
     queues: `127.0.0.1:${server.port}`,
     handlesSignals: signal !== undefined,
+    replicaUrl: options.replicaUrl,
     log,
   };
   const runtimes = new Runtimes(folder, shared, queues, options.consumersApart ?? false);
@@ -97,9 +100,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     postgres,
     queues,
     logs,
-    ownerUrl: (database) => postgres.url("domicile_owner", secrets.ownerPassword, database),
-    appUrl: (database) => postgres.url(`${database}_app`, secrets.appPasswords[database], database),
-    superuserUrl: (database) => postgres.url("postgres", secrets.superuserPassword, database),
+    ...urlsOf(postgres, secrets),
     runtimePids: () => runtimes.pids,
     restartWorkers: async (how = "stop") => {
       await runtimes.stop(how === "kill");
@@ -110,6 +111,17 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     startConsumers: () => runtimes.startConsumers(),
     scheduled: (worker, time) => runtimes.scheduled(worker, time),
     close,
+  };
+}
+
+function urlsOf(
+  postgres: LocalPostgres,
+  secrets: LocalSecrets,
+): Pick<Platform, "ownerUrl" | "appUrl" | "superuserUrl"> {
+  return {
+    ownerUrl: (database) => postgres.url("domicile_owner", secrets.ownerPassword, database),
+    appUrl: (database) => postgres.url(`${database}_app`, secrets.appPasswords[database], database),
+    superuserUrl: (database) => postgres.url("postgres", secrets.superuserPassword, database),
   };
 }
 

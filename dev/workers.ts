@@ -21,6 +21,8 @@ export interface WorkersOptions {
   readonly port: number;
   readonly postgres: LocalPostgres;
   readonly secrets: LocalSecrets;
+  /** What stands in for the regions' read replicas; the primaries if not given. */
+  readonly replicaUrl?: string | undefined;
   /** Where the queues listen, as `127.0.0.1:1234`. */
   readonly queues: string;
   /** Whether the starter closes on SIGINT and its like itself. */
@@ -151,14 +153,14 @@ function readBindings(name: WorkerName, databases: Record<string, string>): Decl
   return unstable_getMiniflareWorkerOptions(join(root, workerConfigs[name])).workerOptions;
 }
 
-function databaseUrls(name: WorkerName, { postgres, secrets }: WorkersOptions): Record<string, string> {
+function databaseUrls(name: WorkerName, { postgres, secrets, replicaUrl }: WorkersOptions): Record<string, string> {
   if (name === "domicile-edge") return {};
   const database = name === "domicile-global" ? "global" : regionOf(name);
   const url = postgres.url(`${database}_app`, secrets.appPasswords[database], database);
   if (database === "global") return { DB: url, DB_REPLICA: url };
   return {
     DB: url,
-    DB_REPLICA: url,
+    DB_REPLICA: replicaUrl ?? url,
     DB_AUDIT: postgres.url(`${database}_audit`, secrets.auditPasswords[database], database),
     DB_ARCHIVER: postgres.url(`${database}_archiver`, secrets.archiverPasswords[database], database),
   };

@@ -8,7 +8,8 @@ import { eventually, wait } from "./world.ts";
 let own: OwnPlatform;
 
 beforeAll(async () => {
-  own = await startOwnPlatform({ consumersApart: true }, "ci");
+  // Nobody listens at the replica's address: everything below is read from the primary.
+  own = await startOwnPlatform({ consumersApart: true, replicaUrl: "postgres://nobody:none@127.0.0.1:9/none" }, "ci");
 });
 
 afterAll(() => own.close());
@@ -114,6 +115,15 @@ describe("delivery of audit records", () => {
     }
     const rows = await rowsOf(own.platform.ownerUrl("eu"), own.customerId);
     expect(new Set(rows.map((row) => row.id)).size).toBe(rows.length);
+  });
+
+  it("reads from the primary while the replica is away", async () => {
+    const { token } = await own.user("replica@own.example", "admin", "us");
+    const answer = await ask<{ data: unknown[] }>(own.platform.baseUrl, "/v1/audit-logs?limit=5", { token });
+    expect(answer.status).toBe(200);
+    expect(answer.body.data).toHaveLength(5);
+    expect((await ask(own.platform.baseUrl, "/v1/audit-logs/recent", { token })).status).toBe(200);
+    expect(own.platform.logs.some(({ message }) => message.includes('"replica.failed"'))).toBe(true);
   });
 
   it("writes a message that comes twice once", async () => {

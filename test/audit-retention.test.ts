@@ -187,8 +187,11 @@ describe("the days of the audit log", () => {
     expect(await first).toBe("killed");
     const between = (await rowsOf(own.platform.ownerUrl("eu"), body.id)).length;
     expect(between).toBeGreaterThan(1);
-    await own.platform.scheduled("domicile-eu", new Date());
-    expect(await rowsOf(own.platform.ownerUrl("eu"), body.id)).toHaveLength(1);
+    // A day that somebody holds on to at that moment is left to the next night.
+    await eventually(async () => {
+      await own.platform.scheduled("domicile-eu", new Date());
+      return (await rowsOf(own.platform.ownerUrl("eu"), body.id)).length === 1;
+    }, 15_000);
     const stored = await withSql(own.platform.ownerUrl("eu"), async (sql) => [
       ...(await sql<{ records: number }[]>`
         select records from audit_objects where customer_id = ${body.id} and removed_at is not null`),

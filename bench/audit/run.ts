@@ -16,7 +16,7 @@ try {
   const { customerId, token, userId } = await someone(platform);
   await visible(platform, token);
   await write(platform);
-  if (process.env["READ"] !== "no") await read(platform, { customerId, token, userId });
+  await read(platform, { customerId, token, userId });
 } finally {
   await platform.close();
   await removePostgres(stateDir);

@@ -175,7 +175,9 @@ export const exportAuditLogs = route({
   access: admins,
   action: "audit_log.export",
   query: z.object({ ...inRegion, from: time.optional(), to: time.optional() }),
-  answers: { 200: { description: "NDJSON (`application/x-ndjson`): a header, a line for each record, a footer." } },
+  answers: {
+    200: { description: "A header, a line for each record, a footer.", mediaType: "application/x-ndjson" },
+  },
 });
 
 /** Every route of the noun. */

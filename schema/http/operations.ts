@@ -135,7 +135,12 @@ export const getMetrics = route({
   summary: "Metrics in the Prometheus text format",
   action: "metrics.read",
   resource: "metrics",
-  answers: { 200: { description: "Text (https://prometheus.io/docs/instrumenting/exposition_formats/)." } },
+  answers: {
+    200: {
+      description: "The text format (https://prometheus.io/docs/instrumenting/exposition_formats/).",
+      mediaType: "text/plain",
+    },
+  },
 });
 
 /** Every route of the noun. */

@@ -21,6 +21,8 @@ export type Access =
 export interface AnswerContract {
   readonly description: string;
   readonly schema?: z.ZodType;
+  /** For an answer that is text and not JSON: its media type. */
+  readonly mediaType?: string;
 }
 
 /** A route of the HTTP contract: enough to serve it, to authorize it, to name it in the audit log and to document it. */

@@ -187,13 +187,15 @@ declare
 begin
   perform pg_advisory_xact_lock(hashtextextended('audit_days', 0));
   if audit_table_of(day) is distinct from 'audit_logs_archive' then return false; end if;
-  -- Against a late record that is being written just now.
-  execute format('lock table %I in access exclusive mode', audit_day_name(day));
+  -- Against a late record that is being written just now. Readers go on while the rows are counted; what drops the table then locks the
+  -- parent first, as readers do: locking the day first and the parent after it would deadlock with them.
+  execute format('lock table %I in share row exclusive mode', audit_day_name(day));
   execute format('select exists (
     select from (select customer_id, count(*) as rows from %I group by customer_id) kept
       where kept.rows <> (select coalesce(sum(o.records), 0) from audit_objects o
         where o.customer_id = kept.customer_id and o.day = $1 and o.removed_at is null))', audit_day_name(day)) into missing using day;
   if missing then return false; end if;
+  lock table only audit_logs_archive in access exclusive mode;
   execute format('drop table %I', audit_day_name(day));
   return true;
 end

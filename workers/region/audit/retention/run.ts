@@ -2,7 +2,7 @@ import type postgres from "postgres";
 import { withClient } from "../../../serve/database.ts";
 import { settingsOf } from "../../settings.ts";
 import { dayKey } from "../object-names.ts";
-import { boundsOfDay, daysAhead, isArchived, isExpired, listDays, minimumRetentionDays } from "./days.ts";
+import { boundsOfDay, daysAhead, isArchived, isExpired, listDays, minimumRetentionDays, type Day } from "./days.ts";
 import { storeDay } from "./day-object.ts";
 
 /** What a run has done. `done`: there is nothing left to do today. */
@@ -40,21 +40,32 @@ export function runRetention(
           report.done = false;
           break;
         }
-        // oxlint-disable no-await-in-loop -- a day after the other: what is done stays done
-        if (table === "audit_logs" && isArchived(day, now)) {
-          await archive(sql, day);
-          report.archived += 1;
-          say(env, "audit.archived", { day });
-        }
-        const run = { env, sql, now, deadline, waitUntil, report };
-        if (isExpired(day, minimumRetentionDays, now)) await expire(run, day);
-        // oxlint-enable no-await-in-loop
+        // oxlint-disable-next-line no-await-in-loop -- a day after the other: what is done stays done
+        await moveDay({ env, sql, now, deadline, waitUntil, report }, day, table);
       }
       say(env, "audit.retention", report);
       return report;
     },
     waitUntil,
   );
+}
+
+/** SQLSTATEs of a day that others hold on to: lock_not_available, deadlock_detected. The next run tries it again. */
+const busy = new Set(["55P03", "40P01"]);
+
+async function moveDay(run: Run, day: string, table: Day["table"]): Promise<void> {
+  const { env, sql, now, report } = run;
+  try {
+    if (table === "audit_logs" && isArchived(day, now)) {
+      await archive(sql, day);
+      report.archived += 1;
+      say(env, "audit.archived", { day });
+    }
+    if (isExpired(day, minimumRetentionDays, now)) await expire(run, day);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && busy.has(String(error.code)))) throw error;
+    say(env, "audit.day_busy", { day, code: error.code });
+  }
 }
 
 /** Detached and attached in one transaction. It waits for nobody for long: while it does, everybody waits for it. */

@@ -86,8 +86,13 @@ async function ofLogs(env: RegionEnv): Promise<Metric[]> {
 
 async function ofDeadQueue(env: RegionEnv): Promise<Metric[]> {
   const { region } = settingsOf(env);
-  const { backlogCount } = await env.AUDIT_DEAD.metrics();
-  return [gauge("domicile_dead_letter_queue_depth", "Dead letters that are not stored yet.", region, backlogCount)];
+  const { backlogCount, oldestMessageTimestamp } = await env.AUDIT_DEAD.metrics();
+  const oldest = backlogCount > 0 ? (oldestMessageTimestamp?.getTime() ?? 0) : 0;
+  const age = oldest > 0 ? Math.max(0, Date.now() - oldest) / 1000 : 0;
+  return [
+    gauge("domicile_dead_letter_queue_depth", "Dead letters that are not stored yet.", region, backlogCount),
+    gauge("domicile_dead_letter_queue_oldest_seconds", "Age of the oldest of them.", region, age),
+  ];
 }
 
 function gauge(name: string, help: string, region: string, value: string | number | undefined): Metric {
