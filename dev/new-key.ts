@@ -1,11 +1,12 @@
 import { isRegion, regionNames } from "../schema/regions.ts";
-import { newPrivateJwk, newSessionKey } from "./secrets.ts";
+import { newDataKey, newPrivateJwk, newSessionKey } from "./secrets.ts";
 
-// `npm run keys -- eu [session|audit-sealing|audit-signing]`: prints a new private key of a region, for its secret of that name; of a
+// `npm run keys -- eu [session|data|audit-sealing|audit-signing]`: prints a new private key of a region, for its secret of that name; of a
 // sealing key the public part too, for the edge.
 const [region, use = "session"] = process.argv.slice(2);
 if (!isRegion(region)) usage();
 else if (use === "session") console.log(JSON.stringify(await newSessionKey(region)));
+else if (use === "data") console.log(JSON.stringify(newDataKey(region)));
 else if (use === "audit-signing") console.log(JSON.stringify(await newPrivateJwk(region, "EdDSA", "Ed25519")));
 else if (use === "audit-sealing") {
   const { d, ...publicPart } = await newPrivateJwk(region, "ECDH-ES", "X25519");
@@ -14,6 +15,6 @@ else if (use === "audit-sealing") {
 } else usage();
 
 function usage(): void {
-  console.error(`npm run keys -- ${regionNames.join("|")} [session|audit-sealing|audit-signing]`);
+  console.error(`npm run keys -- ${regionNames.join("|")} [session|data|audit-sealing|audit-signing]`);
   process.exitCode = 1;
 }

@@ -31,7 +31,9 @@ export interface LocalSecrets {
 export interface RegionSecrets {
   readonly sessionKeys: SessionKey[];
   readonly checksumKey: string;
-  readonly dataKey: string;
+  /** The first seals, all of them open. */
+  readonly dataKeys: { readonly id: string; readonly key: string }[];
+  readonly hashKey: string;
   /** X25519: what the edge seals audit messages to. */
   readonly auditSealingKeys: PrivateJwk[];
   /** Ed25519: signs checkpoints of the audit log. */
@@ -71,7 +73,8 @@ async function newRegionSecrets(region: Region): Promise<RegionSecrets> {
   return {
     sessionKeys: [await newSessionKey(region)],
     checksumKey: random(),
-    dataKey: random(),
+    dataKeys: [newDataKey(region)],
+    hashKey: random(),
     auditSealingKeys: [await newPrivateJwk(region, "ECDH-ES", "X25519")],
     auditSigningKey: await newPrivateJwk(region, "EdDSA", "Ed25519"),
   };
@@ -89,6 +92,11 @@ export async function newPrivateJwk(region: Region, alg: "EdDSA" | "ECDH-ES", cu
   if (!kty || !crv || !x || !d) throw new Error("an OKP key has kty, crv, x and d");
   const thumbprint = await calculateJwkThumbprint({ kty, crv, x });
   return { kty, crv, x, d, kid: `${region}_${thumbprint.slice(0, 16)}` };
+}
+
+/** A new key for a region's ring. */
+export function newDataKey(region: Region): { id: string; key: string } {
+  return { id: `${region}_${randomBytes(6).toString("hex")}`, key: random() };
 }
 
 function random(): string {

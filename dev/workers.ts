@@ -187,13 +187,15 @@ function variables(name: WorkerName, { port, secrets }: WorkersOptions): Record<
       AUDIT_PUBLIC_KEYS: JSON.stringify(auditPublicKeys(secrets)),
     };
   }
-  const { sessionKeys, checksumKey, dataKey, auditSealingKeys, auditSigningKey } = secrets.regions[regionOf(name)];
+  const { sessionKeys, checksumKey, dataKeys, hashKey, auditSealingKeys, auditSigningKey } =
+    secrets.regions[regionOf(name)];
   return {
     ...local,
     DIRECTORY_KEY: secrets.directoryKey,
     SESSION_KEYS: JSON.stringify(sessionKeys),
     API_KEY_CHECKSUM_KEY: checksumKey,
-    DATA_KEY: dataKey,
+    DATA_KEYS: JSON.stringify(dataKeys),
+    HASH_KEY: hashKey,
     AUDIT_SEALING_KEYS: JSON.stringify(auditSealingKeys),
     AUDIT_SIGNING_KEY: JSON.stringify(auditSigningKey),
     CHECKPOINT_SECONDS: "2",

@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { decodeProtectedHeader } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ask, type Answer } from "../dev/api.ts";
-import { newSessionKey, type LocalSecrets } from "../dev/secrets.ts";
+import { newDataKey, newSessionKey, type LocalSecrets } from "../dev/secrets.ts";
 import { startOwnPlatform, type OwnPlatform } from "./own-platform.ts";
+import { eventually } from "./world.ts";
 
 let own: OwnPlatform;
 
@@ -75,6 +76,44 @@ describe("faults", () => {
     await own.platform.restartWorkers("kill");
     expect((await get("/v1/me", stays.token)).status).toBe(200);
     expect((await get("/v1/me", leaves.token)).status).toBe(401);
+  });
+
+  it("reads what the old data key sealed through a rotation of the ring, and without it once that is rewrapped", async () => {
+    const { token } = await own.user("ring@own.example", "admin", "us");
+    const { us } = own.platform.secrets.regions;
+    const create = () =>
+      ask(own.platform.baseUrl, "/v1/api-keys", {
+        method: "POST",
+        token,
+        body: { name: "ring" },
+        headers: { "idempotency-key": "ring" },
+      });
+    const addressOf = async (): Promise<unknown> => {
+      const { body } = await ask<{ data: { ip_address: string | null }[] }>(
+        own.platform.baseUrl,
+        "/v1/audit-logs?action=api_key.create",
+        { token },
+      );
+      return body.data[0]?.ip_address;
+    };
+    const rewrap = () =>
+      ask(own.platform.baseUrl, "/operator/v1/data-keys/rewrap?region=us", {
+        method: "POST",
+        token: own.platform.secrets.operatorToken,
+      });
+    const first = await create();
+    await eventually(async () => (await addressOf()) === "127.0.0.1");
+    us.dataKeys.unshift(newDataKey("us"));
+    await own.platform.restartWorkers();
+    expect(await addressOf()).toBe("127.0.0.1");
+    expect((await create()).body).toEqual(first.body);
+    const { body } = await rewrap();
+    expect(body["rewrapped"]).toBeGreaterThan(0);
+    expect(body["waiting"]).toBe(0);
+    us.dataKeys.pop();
+    await own.platform.restartWorkers();
+    expect(await addressOf()).toBe("127.0.0.1");
+    expect((await rewrap()).body).toEqual({ rewrapped: 0, waiting: 0 });
   });
 
   it("signs nobody out when a region's session key is rotated", async () => {

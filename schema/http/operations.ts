@@ -125,6 +125,24 @@ export const restoreAuditDay = route({
   },
 });
 
+/** Wraps data keys anew under the first key of the region's ring: ask again until `waiting` is 0, then the old key can go. */
+export const rewrapDataKeys = route({
+  ...base,
+  resource: "data_key",
+  method: "POST",
+  path: "/operator/v1/data-keys/rewrap",
+  operationId: "rewrapDataKeys",
+  summary: "Rewrap the data keys of a region after its key ring was rotated",
+  action: "data_key.rewrap",
+  query: inRegion,
+  answers: {
+    200: {
+      description: "How many were rewrapped within some seconds, and how many are left.",
+      schema: z.object({ rewrapped: z.int(), waiting: z.int() }).meta({ id: "RewrappedDataKeys" }),
+    },
+  },
+});
+
 /** Numbers of every region, as Prometheus reads them. */
 export const getMetrics = route({
   ...base,
@@ -151,5 +169,6 @@ export const operationRoutes = [
   listAuditDays,
   runAuditRetention,
   restoreAuditDay,
+  rewrapDataKeys,
   getMetrics,
 ] as const;

@@ -33,6 +33,7 @@ import {
   handleReplayDeadLetter,
   handleReplayDeadLetters,
 } from "./routes/operations/dead-letters.ts";
+import { handleRewrapDataKeys } from "./routes/operations/data-keys.ts";
 import { handleRegionMetrics } from "./routes/operations/metrics.ts";
 import { handleCreateSession } from "./routes/sessions/create.ts";
 import { handleDeleteSession, handleDeleteSessions } from "./routes/sessions/delete.ts";
@@ -43,6 +44,7 @@ import { handleDeleteUser } from "./routes/users/delete.ts";
 import { handleGetUser } from "./routes/users/get.ts";
 import { handleListUsers } from "./routes/users/list.ts";
 import { handleUpdateUser } from "./routes/users/update.ts";
+import { rewrapDataKeys } from "./sealing/rewrap.ts";
 import { settingsOf } from "./settings.ts";
 import { proxy } from "./upstream/proxy.ts";
 
@@ -50,7 +52,7 @@ export { AuditLog, Gate, SignInGuard } from "./objects.ts";
 
 const worker = "region";
 /** How long a night's work may take, in milliseconds: a cron may run for 15 minutes; the next night goes on. */
-const nightlyMs = 720_000;
+const nightlyMs = 600_000;
 const app = createApp<RegionEnv>(worker);
 
 app.get("/.well-known/jwks.json", (c) => c.json(settingsOf(c.env).keys.jwks()));
@@ -85,6 +87,7 @@ serve(app, worker, operations.replayDeadLetters, handleReplayDeadLetters);
 serve(app, worker, operations.listAuditDays, handleListAuditDays);
 serve(app, worker, operations.runAuditRetention, handleRunAuditRetention);
 serve(app, worker, operations.restoreAuditDay, handleRestoreAuditDay);
+serve(app, worker, operations.rewrapDataKeys, handleRewrapDataKeys);
 serve(app, worker, operations.getMetrics, handleRegionMetrics);
 
 /** A region: its own routes, and the customers' own APIs for every path that is not the platform's. */
@@ -97,8 +100,10 @@ export default {
     return batch.queue.endsWith("-dead") ? keepDeadLetters(batch, env) : writeAudit(batch, env);
   },
   async scheduled(controller, env, ctx) {
+    const waitUntil = (promise: Promise<unknown>): void => ctx.waitUntil(promise);
     try {
-      await runRetention(env, controller.scheduledTime, nightlyMs, (promise) => ctx.waitUntil(promise));
+      await rewrapDataKeys(env, nightlyMs / 4, waitUntil);
+      await runRetention(env, controller.scheduledTime, nightlyMs, waitUntil);
     } catch (error) {
       logFailure(error, { worker, requestId: "", operation: "retention" });
       throw error;

@@ -3,6 +3,7 @@ import { sealingPrivateKeySchema } from "../../schema/audit/message.ts";
 import { regionSchema, type Region } from "../../schema/regions.ts";
 import { ConfigCache } from "../config-cache.ts";
 import { auditKeys, signingKeySchema, type AuditKeys } from "./audit/keys.ts";
+import { DataKeyRing, dataKeySchema } from "./sealing/data-key-ring.ts";
 import { KeyRing, privateKeySchema } from "./session-keys/key-ring.ts";
 
 /** What a region's Worker is told by its configuration and secrets, read once for each isolate. */
@@ -15,8 +16,10 @@ export interface RegionSettings {
   readonly keys: KeyRing;
   readonly checksumKey: string;
   readonly directoryKey: string;
-  /** Base64url of 32 bytes; every use derives its own key from it. */
-  readonly dataKey: string;
+  /** Seals what is stored: idempotent answers, the audit log's data keys. */
+  readonly dataKeys: DataKeyRing;
+  /** Keys hashes that are compared or are names, and so must stay what they are: never rotated with the ring. */
+  readonly hashKey: string;
   readonly config: ConfigCache;
   readonly audit: AuditKeys;
   /** How often a checkpoint of an audit log that has grown is signed, in milliseconds. */
@@ -39,7 +42,8 @@ const envSchema = z.object({
   AUDIT_SIGNING_KEY: json(signingKeySchema),
   API_KEY_CHECKSUM_KEY: z.string().min(32),
   DIRECTORY_KEY: z.string().min(32),
-  DATA_KEY: z.base64url().length(43),
+  DATA_KEYS: json(z.array(dataKeySchema).min(1)),
+  HASH_KEY: z.string().min(32),
 });
 
 const known = new WeakMap<RegionEnv, RegionSettings>();
@@ -49,6 +53,7 @@ export function settingsOf(env: RegionEnv): RegionSettings {
   const found = known.get(env);
   if (found !== undefined) return found;
   const parsed = envSchema.parse(env, { reportInput: false });
+  const dataKeys = new DataKeyRing(parsed.DATA_KEYS);
   const settings: RegionSettings = {
     region: parsed.REGION,
     environment: parsed.DOMICILE_ENV,
@@ -57,13 +62,14 @@ export function settingsOf(env: RegionEnv): RegionSettings {
     keys: new KeyRing(parsed.SESSION_KEYS, { issuer: parsed.ISSUER, region: parsed.REGION }),
     checksumKey: parsed.API_KEY_CHECKSUM_KEY,
     directoryKey: parsed.DIRECTORY_KEY,
-    dataKey: parsed.DATA_KEY,
+    dataKeys,
+    hashKey: parsed.HASH_KEY,
     config: new ConfigCache(env.CONFIG, {
       refreshMs: parsed.CONFIG_REFRESH_SECONDS * 1000,
       maximumMs: parsed.CONFIG_MAX_AGE_SECONDS * 1000,
       now: () => Date.now(),
     }),
-    audit: auditKeys(parsed.REGION, parsed.ISSUER, parsed.DATA_KEY, {
+    audit: auditKeys(parsed.REGION, parsed.ISSUER, dataKeys, {
       sealing: parsed.AUDIT_SEALING_KEYS,
       signing: parsed.AUDIT_SIGNING_KEY,
     }),

@@ -117,6 +117,8 @@ grant select, insert on audit_logs, audit_logs_archive, audit_tree, audit_data_k
 --> statement-breakpoint
 grant select on audit_records to domicile_audit, domicile_archiver;
 --> statement-breakpoint
+grant update (wrapped) on audit_data_keys to domicile_audit;
+--> statement-breakpoint
 grant select, insert on dead_letters to domicile_audit;
 --> statement-breakpoint
 grant update (replayed_at) on dead_letters to domicile_audit;

@@ -4,7 +4,7 @@ import type { NoteSigner } from "../../../durable-objects/audit-log/checkpoint/n
 import type { KeyWrapping } from "../../../durable-objects/audit-log/data-keys.ts";
 import { importSealingKey, type sealingPrivateKeySchema, type SealingKey } from "../../../schema/audit/message.ts";
 import type { Region } from "../../../schema/regions.ts";
-import { open, seal } from "../sealing/seal.ts";
+import type { DataKeyRing } from "../sealing/data-key-ring.ts";
 
 /** A zod schema for the key that signs checkpoints: a private Ed25519 JWK (RFC 8037). */
 export const signingKeySchema = z.object({
@@ -30,7 +30,7 @@ const purpose = "audit-data-key";
 export function auditKeys(
   region: Region,
   issuer: string,
-  dataKey: string,
+  ring: DataKeyRing,
   secrets: {
     readonly sealing: readonly z.infer<typeof sealingPrivateKeySchema>[];
     readonly signing: z.infer<typeof signingKeySchema>;
@@ -44,7 +44,6 @@ export function auditKeys(
     signing = imported;
     return imported;
   };
-  const secret = base64url.decode(dataKey);
   return {
     sealingKeys: async () => (sealing ??= await Promise.all(secrets.sealing.map(importSealingKey))),
     signer: async (customerId) => ({
@@ -53,10 +52,9 @@ export function auditKeys(
       publicKey: base64url.decode(secrets.signing.x),
     }),
     originOf: (customerId) => `${name}/${customerId}`,
-    wrap: ({ customerId, subjectId }, key) =>
-      seal(base64url.encode(key), secret, purpose, `${customerId}/${subjectId}`),
+    wrap: ({ customerId, subjectId }, key) => ring.seal(purpose, `${customerId}/${subjectId}`, base64url.encode(key)),
     unwrap: async ({ customerId, subjectId }, wrapped) =>
-      base64url.decode(await open(wrapped, secret, purpose, `${customerId}/${subjectId}`)),
+      base64url.decode(await ring.open(purpose, `${customerId}/${subjectId}`, wrapped)),
   };
 }
 

@@ -8,7 +8,6 @@ import { invalid } from "../../serve/validate.ts";
 import { asCustomer } from "../database.ts";
 import { settingsOf } from "../settings.ts";
 import { claim, giveBack, settle, type ClaimKey } from "./claims.ts";
-import { open, seal } from "../sealing/seal.ts";
 
 const purpose = "idempotency-answer";
 
@@ -23,19 +22,19 @@ export const once: Around<RegionEnv> = async (contract, served, env, run) => {
   if (contract.creates !== true || idempotencyKey === null || actor === null || actor.type === "operator") return run();
   if (!/^[\x21-\x7e]{1,255}$/.test(idempotencyKey))
     throw invalid("Idempotency-Key", "must be 1 to 255 visible ASCII characters");
-  const { dataKey } = settingsOf(env);
+  const { dataKeys, hashKey } = settingsOf(env);
   const key: ClaimKey = { customerId: actor.customer_id, route: contract.operationId, key: idempotencyKey };
   const context = JSON.stringify([key.customerId, key.route, key.key]);
   const bodyHash = await keyedHash(
     "idempotency-body",
     `${actor.id}\n${served.path}\n${base64url.encode(served.bodyBytes)}`,
-    dataKey,
+    hashKey,
   );
   const claimed = await asCustomer(env, key.customerId, served.waitUntil, (tx) => claim(tx, key, bodyHash));
   if (claimed.kind === "lost") {
     if (claimed.bodyHash !== bodyHash) throw new AppError("idempotency_mismatch");
     if (claimed.answer === null) throw new AppError("idempotency_in_progress");
-    const first = JSON.parse(await open(claimed.answer, base64url.decode(dataKey), purpose, context)) as Reply;
+    const first = JSON.parse(await dataKeys.open(purpose, context, claimed.answer)) as Reply;
     return { ...first, headers: { ...first.headers, "idempotent-replayed": "true" } };
   }
   const reply = await run().catch(async (error: unknown) => {
@@ -45,7 +44,7 @@ export const once: Around<RegionEnv> = async (contract, served, env, run) => {
     throw error;
   });
   await attempt(served, async () => {
-    const answer = await seal(JSON.stringify(reply), base64url.decode(dataKey), purpose, context);
+    const answer = await dataKeys.seal(purpose, context, JSON.stringify(reply));
     await asCustomer(env, key.customerId, served.waitUntil, (tx) => settle(tx, key, claimed.claimedAt, answer));
   });
   return reply;

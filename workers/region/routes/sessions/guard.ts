@@ -41,8 +41,8 @@ export async function payForGuess(email: string, address: string, env: RegionEnv
 }
 
 async function guard(kind: string, value: string, policy: Policy, env: RegionEnv): Promise<Guard> {
-  const { region, environment, dataKey } = settingsOf(env);
-  const name = `${kind}:${await keyedHash(`sign-in-${kind}`, value, dataKey)}`;
+  const { region, environment, hashKey } = settingsOf(env);
+  const name = `${kind}:${await keyedHash(`sign-in-${kind}`, value, hashKey)}`;
   const namespace = env.SIGN_IN_GUARD as unknown as DurableObjectNamespace<SignInGuardObject>;
   return { policy, object: objectIn(namespace, region, name, environment) };
 }
