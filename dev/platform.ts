@@ -17,6 +17,8 @@ export interface Platform {
   readonly secrets: LocalSecrets;
   readonly postgres: LocalPostgres;
   readonly queues: Broker;
+  /** Variables of every Worker that say otherwise than its configuration, from the next start on. */
+  readonly variables: Record<string, string>;
   /** What the Workers have logged since the start. */
   readonly logs: readonly WorkerdStructuredLog[];
   /** A connection string of the owner, who is above row-level security, by database. */
@@ -55,17 +57,14 @@ export interface PlatformOptions {
 
 /** Starts everything and waits until the edge answers. The one way in for `npm start`, tests and benchmarks. */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
-  const { port, signal, onLog } = options;
+  const { port, signal } = options;
   const folder = resolve(options.stateDir);
   mkdirSync(folder, { recursive: true });
   await endOrphans(folder);
   const secrets = await localSecrets(folder);
   const postgres = await startPostgres(folder, secrets.superuserPassword);
   const logs: WorkerdStructuredLog[] = [];
-  const log = (entry: WorkerdStructuredLog): void => {
-    logs.push(entry);
-    onLog?.(entry);
-  };
+  const log = noting(logs, options.onLog);
   const baseUrl = `http://localhost:${port}`;
   const queues = new Broker(join(folder, "queues"), { keepsHistory: options.keepsQueueHistory ?? false });
   const server = await serveQueues(queues);
@@ -76,6 +75,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     queues: `127.0.0.1:${server.port}`,
     handlesSignals: signal !== undefined,
     replicaUrl: options.replicaUrl,
+    variables: {},
     log,
   };
   const runtimes = new Runtimes(folder, shared, queues, options.consumersApart ?? false);
@@ -99,6 +99,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     secrets,
     postgres,
     queues,
+    variables: shared.variables,
     logs,
     ...urlsOf(postgres, secrets),
     runtimePids: () => runtimes.pids,
@@ -111,6 +112,13 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     startConsumers: () => runtimes.startConsumers(),
     scheduled: (worker, time) => runtimes.scheduled(worker, time),
     close,
+  };
+}
+
+function noting(logs: WorkerdStructuredLog[], onLog: PlatformOptions["onLog"]) {
+  return (entry: WorkerdStructuredLog): void => {
+    logs.push(entry);
+    onLog?.(entry);
   };
 }
 

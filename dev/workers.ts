@@ -23,6 +23,8 @@ export interface WorkersOptions {
   readonly secrets: LocalSecrets;
   /** What stands in for the regions' read replicas; the primaries if not given. */
   readonly replicaUrl?: string | undefined;
+  /** Variables of every Worker that say otherwise than its configuration. */
+  readonly variables: Readonly<Record<string, string>>;
   /** Where the queues listen, as `127.0.0.1:1234`. */
   readonly queues: string;
   /** Whether the starter closes on SIGINT and its like itself. */
@@ -119,7 +121,11 @@ function workerOptions(name: WorkerName, script: string, sockets: DirectSocket[]
     ...declared,
     name,
     modules: [{ type: "ESModule" as const, path: "index.js", contents: script }],
-    bindings: { ...(declared["bindings"] as Record<string, unknown>), ...variables(name, options) },
+    bindings: {
+      ...(declared["bindings"] as Record<string, unknown>),
+      ...variables(name, options),
+      ...options.variables,
+    },
     unsafeBindings: Object.entries(queueProducers ?? {}).map(([binding, { queueName }]) => ({
       name: binding,
       type: localQueue,

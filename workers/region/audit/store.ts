@@ -9,6 +9,8 @@ type Sql = postgres.Sql;
 const uniqueViolation = "23505";
 /** The one by which it says that a day has no partition, or another one of these checks failed. */
 const checkViolation = "23514";
+/** The one by which `audit_ensure_day` says that there is no such day: eleven years back, or more than one ahead. */
+const noSuchDay = "22023";
 
 /** The store of the audit log in the region's Postgres, as the role that may insert and select, and nothing else. */
 export function auditStore(hyperdrive: Hyperdrive): AuditStore {
@@ -44,15 +46,22 @@ async function appendTo(sql: Sql, append: Append): Promise<Appended> {
     return await insert(sql, append, new Set());
   } catch (error) {
     if (codeOf(error) !== checkViolation) throw error;
-    // A day without a partition, or one that has been moved to the archive: a record that comes very late.
-    const archived = await ensureDays(sql, days);
-    return insert(sql, append, archived);
   }
+  // A day without a partition, or one that has been moved to the archive: a record that comes very late.
+  const archived = await ensureDays(sql, days);
+  return archived === null ? { kind: "refused", code: noSuchDay } : insert(sql, append, archived);
 }
 
-async function ensureDays(sql: Sql, days: ReadonlySet<string>): Promise<Set<string>> {
+/** Which of these days are held in the archive; null if one is so far away that the log has no such day. */
+async function ensureDays(sql: Sql, days: ReadonlySet<string>): Promise<Set<string> | null> {
   const rows = await sql<{ day: string; held: string }[]>`
-    select d.day, audit_ensure_day(d.day::date) as held from jsonb_array_elements_text(${JSON.stringify([...days])}::text::jsonb) as d(day)`;
+    select d.day, audit_ensure_day(d.day::date) as held from jsonb_array_elements_text(${JSON.stringify([...days])}::text::jsonb) as d(day)`.catch(
+    (error: unknown) => {
+      if (codeOf(error) === noSuchDay) return null;
+      throw error;
+    },
+  );
+  if (rows === null) return null;
   return new Set(rows.filter(({ held }) => held === "audit_logs_archive").map(({ day }) => day));
 }
 
