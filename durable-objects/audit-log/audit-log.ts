@@ -38,6 +38,8 @@ const lostMs = 60_000;
 const messagesAtOnce = 20;
 /** Messages taken from the outbox at once. */
 const outboxBatch = 50;
+/** Logs that could not be signed after which an alarm gives up: Postgres or the bucket is away. */
+const maximumFailures = 3;
 /** The pause after the outbox could not be emptied, in milliseconds. */
 const outboxRetryMs = 5000;
 
@@ -51,8 +53,8 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
   readonly #writer: Writer;
   readonly #notary: Notary;
   readonly #outbox: Outbox;
-  /** When the write that is under way began; null: none is. */
-  #writingSince: number | null = null;
+  /** The write that is under way; null: none is. */
+  #writing: { readonly began: number } | null = null;
   /** Customers whose trees have grown since they were signed. */
   readonly #grown = new Set<string>();
   #entries = 0;
@@ -96,22 +98,31 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
     return { outbox: this.#outbox.size, unsigned: this.#grown.size, entries: this.#entries, lagMs: this.#lagMs };
   }
 
-  /** Empties the outbox and signs what has grown. */
+  /** Empties the outbox and signs what has grown. Never rejects: what is left over is what the next alarm is for. */
   override async alarm(): Promise<void> {
-    await this.#emptyOutbox();
-    for (const customerId of this.#grown) {
+    await this.#emptyOutbox().catch((error: unknown) => this.#complain("audit.outbox_stuck", {}, error));
+    await this.#signGrown();
+    if (this.#outbox.size > 0) await this.#wakeBy(Date.now() + outboxRetryMs);
+    else if (this.#grown.size > 0) await this.#wakeBy(Date.now() + this.#ports.checkpointMs);
+  }
+
+  async #signGrown(): Promise<void> {
+    let failures = 0;
+    const waiting = Array.from(this.#grown);
+    for (const customerId of waiting) {
       try {
         // oxlint-disable-next-line no-await-in-loop -- one after the other: this is background work
         const signed = await this.checkpoint(customerId);
         if (signed.kind === "tampered") this.#settle(customerId);
       } catch (error) {
-        const name = error instanceof Error ? error.name : typeof error;
-        console.error(JSON.stringify({ level: "error", event: "audit.not_signed", customer: customerId, error: name }));
-        break;
+        this.#complain("audit.not_signed", { customer: customerId }, error);
+        // To the end of the line: one that cannot be signed must not keep the others from it.
+        this.#grown.delete(customerId);
+        this.#grown.add(customerId);
+        failures += 1;
+        if (failures >= maximumFailures) return;
       }
     }
-    if (this.#outbox.size > 0) await this.#wakeBy(Date.now() + outboxRetryMs);
-    else if (this.#grown.size > 0) await this.#wakeBy(Date.now() + this.#ports.checkpointMs);
   }
 
   async #writeTogether(messages: readonly AuditMessage[], keys: readonly SealingKey[]): Promise<WriteOutcome[]> {
@@ -148,9 +159,7 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
   /** Appends, one write at a time. */
   async #append(entries: readonly AuditEntry[]): Promise<WriteOutcome> {
     if (entries.length === 0) return { kind: "written" };
-    await until(() => this.#writingSince === null || Date.now() - this.#writingSince > lostMs, lostMs);
-    const since = Date.now();
-    this.#writingSince = since;
+    const since = await this.#takeTurn();
     try {
       const written = await this.#writer.write(entries);
       if (written.kind === "refused") return { kind: "poison", reason: `refused_by_database_${written.code}` };
@@ -158,14 +167,26 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
       return { kind: "written" };
     } catch (error) {
       const code = error instanceof Error && "code" in error ? String(error.code) : "";
-      const name = error instanceof Error ? error.name : typeof error;
-      console.error(
-        JSON.stringify({ level: "error", event: "audit.not_written", entries: entries.length, error: name, code }),
-      );
+      this.#complain("audit.not_written", { entries: entries.length, code }, error);
       return { kind: "away" };
     } finally {
-      if (this.#writingSince === since) this.#writingSince = null;
+      if (this.#writing === since) this.#writing = null;
     }
+  }
+
+  /** Waits until nobody writes, and is the writer from the same moment on. */
+  async #takeTurn(): Promise<{ readonly began: number }> {
+    const free = (): boolean => this.#writing === null || Date.now() - this.#writing.began > lostMs;
+    // oxlint-disable-next-line no-await-in-loop -- whoever is woken first takes the turn, the others wait again
+    while (!free()) await until(free, lostMs);
+    const turn = { began: Date.now() };
+    this.#writing = turn;
+    return turn;
+  }
+
+  #complain(event: string, facts: object, error: unknown): void {
+    const name = error instanceof Error ? error.name : typeof error;
+    console.error(JSON.stringify({ level: "error", event, ...facts, error: name }));
   }
 
   async #note(entries: readonly AuditEntry[]): Promise<void> {
