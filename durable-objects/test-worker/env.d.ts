@@ -3,6 +3,7 @@ declare namespace Cloudflare {
   interface Env {
     GATE: DurableObjectNamespace<import("./index.ts").TestGate>;
     GUARD: DurableObjectNamespace<import("./index.ts").TestGuard>;
+    AUDIT: DurableObjectNamespace<import("./index.ts").TestAuditLog>;
     BROKEN: DurableObjectNamespace<import("./index.ts").BrokenGate>;
   }
 }

@@ -1,8 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
 import type { AdmitAnswer, PrincipalRecord } from "../../schema/admission.ts";
 import type { Tier } from "../../schema/config.ts";
+import { AuditLogObject } from "../audit-log/audit-log.ts";
 import { GateObject } from "../gate/gate.ts";
 import { SignInGuardObject } from "../sign-in-guard/sign-in-guard.ts";
+import { auditWorld } from "./audit-world.ts";
 
 /** What stands in for Postgres and configuration: what a test has put there, by principal. */
 export const world = {
@@ -33,6 +35,13 @@ export class TestGate extends GateObject<Cloudflare.Env> {
 
 /** The sign-in guard as it is. */
 export class TestGuard extends SignInGuardObject<Cloudflare.Env> {}
+
+/** The audit log with ports into `auditWorld`. */
+export class TestAuditLog extends AuditLogObject<Cloudflare.Env> {
+  constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
+    super(ctx, env, auditWorld.ports());
+  }
+}
 
 /** An object that dies whenever it is asked. */
 export class BrokenGate extends DurableObject {

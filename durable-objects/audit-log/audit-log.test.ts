@@ -1,0 +1,192 @@
+import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import * as fc from "fast-check";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { AuditEntry } from "../../schema/audit/entry.ts";
+import { leafBytes } from "../../schema/audit/leaf.ts";
+import { sealMessage, type AuditMessage } from "../../schema/audit/message.ts";
+import { newId, timeOfId } from "../../schema/ids.ts";
+import { auditWorld as world } from "../test-worker/audit-world.ts";
+import { parseCheckpoint } from "./checkpoint/checkpoint.ts";
+import { appendLeaves, emptyFrontier, rootOf } from "./tree/frontier.ts";
+import { leafHash } from "./tree/hash.ts";
+
+let customer: string;
+let shard: string;
+
+beforeAll(() => world.prepare());
+
+beforeEach(() => {
+  customer = newId("customer");
+  shard = `shard-${customer}`;
+  world.mood = "well";
+  world.refused = "";
+  world.buried.length = 0;
+});
+
+function log(name = shard) {
+  return env.AUDIT.getByName(name);
+}
+
+function entry(change: Partial<AuditEntry> = {}): AuditEntry {
+  const id = newId("auditRecord");
+  const who = { customer_id: customer, user_id: "usr_1", api_key_id: null };
+  const what = { action: "me.read", resource_type: "user", resource_id: null, outcome: "success" } as const;
+  const personal = { ip_address: "203.0.113.7", user_agent: "Test/1", detail: null };
+  return { id, ...who, ...what, ...personal, timestamp: timeOfId(id), request_id: newId("request"), ...change };
+}
+
+function seal(entries: readonly AuditEntry[]): Promise<AuditMessage> {
+  return sealMessage(entries, { id: newId("message"), region: "eu", shard: 0 }, world.publicKey);
+}
+
+/** That the tree is of exactly the records that are there, and the last checkpoint is of it. */
+async function expectWhole(): Promise<void> {
+  const records = world.log(customer);
+  expect(records.map((record) => record.leafIndex)).toEqual(records.map((_, at) => at));
+  const signed = await log().checkpoint(customer);
+  if (signed.kind !== "signed") throw new Error("the log is not signed");
+  const checkpoint = parseCheckpoint(signed.note.slice(0, signed.note.indexOf("\n\n") + 1));
+  const leaves = records.map((record) => leafHash(leafBytes(record)));
+  expect(checkpoint?.size).toBe(records.length);
+  expect(Buffer.from(checkpoint?.root ?? []).toString("hex")).toBe(
+    Buffer.from(rootOf(appendLeaves(emptyFrontier, leaves).frontier)).toString("hex"),
+  );
+}
+
+describe("writing", () => {
+  it("orders, seals what is personal, and writes a message that comes again once", async () => {
+    const entries = [entry(), entry(), entry()];
+    const message = await seal(entries.toReversed());
+    expect(await log().write([message, message])).toEqual([{ kind: "written" }, { kind: "written" }]);
+    await evictDurableObject(log());
+    expect(await log().write([message])).toEqual([{ kind: "written" }]);
+    expect(world.log(customer).map(({ id }) => id)).toEqual(entries.map(({ id }) => id));
+    expect(JSON.stringify(world.log(customer))).not.toContain("203.0.113.7");
+    await expectWhole();
+  });
+
+  it("writes once what was committed when the connection was lost", async () => {
+    const message = await seal([entry(), entry()]);
+    world.mood = "lost after the commit";
+    expect(await log().write([message])).toEqual([{ kind: "away" }]);
+    world.mood = "well";
+    expect(await log().write([message])).toEqual([{ kind: "written" }]);
+    expect(world.log(customer)).toHaveLength(2);
+    await expectWhole();
+  });
+
+  it("keeps one tree when two writers have a customer, each with a memory of its own", async () => {
+    for (let at = 0; at < 6; at++) {
+      const [one, other] = await Promise.all([seal([entry()]), seal([entry(), entry()])]);
+      await Promise.all([log().write([one]), log(`${shard}-other`).write([other])]);
+    }
+    expect(world.log(customer)).toHaveLength(18);
+    await expectWhole();
+  });
+
+  it("writes each entry once through outages, lost connections, evictions and repetitions in any order", async () => {
+    const step = fc.constantFrom("write", "again", "evict", "away", "lost after the commit", "well");
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
+        customer = newId("customer");
+        shard = `shard-${customer}`;
+        // Only what runs can be evicted.
+        await log().stats();
+        const sent: AuditMessage[] = [];
+        const ids: string[] = [];
+        for (const what of steps) {
+          if (what === "evict") {
+            await evictDurableObject(log());
+            await log().stats();
+          } else if (what === "write") {
+            const entries = [entry(), entry({ user_id: null, api_key_id: "key_1" })];
+            ids.push(...entries.map(({ id }) => id));
+            sent.push(await seal(entries));
+            await log().write(sent.slice(-1));
+          } else if (what === "again") await log().write(sent);
+          else world.mood = what;
+        }
+        world.mood = "well";
+        const outcomes = await log().write(sent);
+        expect(outcomes.every(({ kind }) => kind === "written")).toBe(true);
+        expect(
+          world
+            .log(customer)
+            .map(({ id }) => id)
+            .toSorted(),
+        ).toEqual(ids.toSorted());
+        await expectWhole();
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it("writes the others when the database refuses one", async () => {
+    world.refused = "refused";
+    const messages = await Promise.all([seal([entry()]), seal([entry({ action: "refused" })]), seal([entry()])]);
+    expect((await log().write(messages)).map(({ kind }) => kind)).toEqual(["written", "poison", "written"]);
+    expect(world.log(customer)).toHaveLength(2);
+    await expectWhole();
+  });
+
+  it("erases as it comes what belongs to a subject whose key is destroyed", async () => {
+    world.dataKeys.set(`${customer}/usr_1`, { customerId: customer, subjectId: "usr_1", wrapped: null });
+    await log().write([await seal([entry()])]);
+    expect(world.log(customer)[0]?.personal_sealed).toBeNull();
+    await expectWhole();
+  });
+});
+
+describe("the outbox", () => {
+  it("outlives an eviction and an outage, and is emptied by the alarm; poison is buried", async () => {
+    const message = await seal([entry()]);
+    await log().keep(message);
+    await log().keep(message);
+    await log().keep({ ...message, id: "msg_0", sealed: "nonsense" });
+    world.mood = "away";
+    await runDurableObjectAlarm(log());
+    expect((await log().stats()).outbox).toBe(1);
+    expect(world.buried).toEqual(["unknown_key"]);
+    await evictDurableObject(log());
+    world.mood = "well";
+    expect(await runDurableObjectAlarm(log())).toBe(true);
+    expect((await log().stats()).outbox).toBe(0);
+    expect(world.log(customer)).toHaveLength(1);
+  });
+});
+
+describe("signing", () => {
+  it("is done by the alarm when a log has grown", async () => {
+    await log().write([await seal([entry()])]);
+    expect((await log().stats()).unsigned).toBe(1);
+    await runDurableObjectAlarm(log());
+    expect((await log().stats()).unsigned).toBe(0);
+    expect(world.bucket.get(customer)).toContain(`${world.originOf(customer)}\n1\n`);
+  });
+
+  it("is refused to a tree whose newest leaves are gone, or whose signed ones are others, also by another object", async () => {
+    await log().write([await seal([entry(), entry(), entry()])]);
+    await expectWhole();
+    const last = world.nodes.get(`${customer}/0/2`);
+    world.nodes.delete(`${customer}/0/2`);
+    await evictDurableObject(log());
+    expect(await log().checkpoint(customer)).toEqual({ kind: "tampered", signedSize: 3, size: 2 });
+    expect(await log(`${shard}-other`).checkpoint(customer)).toEqual({ kind: "tampered", signedSize: 3, size: 2 });
+    world.nodes.set(`${customer}/0/2`, leafHash(new Uint8Array()));
+    expect(await log().checkpoint(customer)).toMatchObject({ kind: "tampered" });
+    if (last !== undefined) world.nodes.set(`${customer}/0/2`, last);
+    await evictDurableObject(log());
+    await expectWhole();
+  });
+
+  it("of one log is not kept back by another that cannot be signed", async () => {
+    const other = newId("customer");
+    world.bucket.set(other, "nobody's note\n");
+    await log().write([await seal([entry({ customer_id: other })])]);
+    await log().write([await seal([entry()])]);
+    await runDurableObjectAlarm(log());
+    expect(world.bucket.get(customer)).toContain(world.originOf(customer));
+    expect((await log().stats()).unsigned).toBe(1);
+  });
+});
