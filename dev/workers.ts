@@ -180,7 +180,7 @@ function variables(name: WorkerName, { port, secrets }: WorkersOptions): Record<
     CONFIG_REFRESH_SECONDS: "1",
     CONFIG_MAX_AGE_SECONDS: "3",
   };
-  if (name === "domicile-global") return { DOMICILE_ENV: "local" };
+  if (name === "domicile-global") return { DOMICILE_ENV: local.DOMICILE_ENV, ISSUER: local.ISSUER };
   if (name === "domicile-edge") {
     const checksumKeys = Object.fromEntries(
       Object.entries(secrets.regions).map(([region, { checksumKey }]) => [region, checksumKey]),

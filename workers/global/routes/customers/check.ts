@@ -1,17 +1,22 @@
 import { inArray, sql } from "drizzle-orm";
 import type { Customer } from "../../../../schema/config.ts";
 import { AppError } from "../../../../schema/errors.ts";
+import { publicUrlFault, type PublicUrlRules } from "../../../../schema/public-url.ts";
 import { tiers } from "../../../../schema/tables/global/configuration.ts";
 import { loginDirectory } from "../../../../schema/tables/global/login-directory.ts";
 import type { Database } from "../../../serve/database.ts";
 import { invalid } from "../../../serve/validate.ts";
-import { upstreamFault } from "./upstream-url.ts";
 
 /** What of a customer hangs together, and so is checked as a whole. */
 type Checked = Pick<Customer, "tier" | "key_tiers" | "allowed_regions" | "default_region" | "upstreams">;
 
-/** Refuses (422) a customer whose parts contradict each other or name what is not there. `local` permits loopback upstreams. */
-export async function checkCustomer(database: Database, customer: Checked, local: boolean): Promise<void> {
+/** What upstreams must keep to: an API of the customer's own may have any port, and is never this platform. */
+export function upstreamRules(env: GlobalEnv): PublicUrlRules {
+  return { local: env.DOMICILE_ENV === "local", ports: null, ownHosts: [new URL(env.ISSUER).hostname] };
+}
+
+/** Refuses (422) a customer whose parts contradict each other or name what is not there. */
+export async function checkCustomer(database: Database, customer: Checked, rules: PublicUrlRules): Promise<void> {
   if (!customer.allowed_regions.includes(customer.default_region)) {
     throw invalid("default_region", "must be one of allowed_regions");
   }
@@ -19,7 +24,7 @@ export async function checkCustomer(database: Database, customer: Checked, local
     const path = `upstreams.${region}`;
     if (!customer.allowed_regions.some((name) => name === region))
       throw invalid(path, "is of a region that is not allowed");
-    const fault = url === undefined ? null : upstreamFault(url, local);
+    const fault = url === undefined ? null : publicUrlFault(url, rules);
     if (fault !== null) throw invalid(path, fault);
   }
   const wanted = [...new Set([customer.tier, ...customer.key_tiers])];

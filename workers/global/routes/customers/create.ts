@@ -4,7 +4,7 @@ import { customers } from "../../../../schema/tables/global/configuration.ts";
 import { withDatabase } from "../../../serve/database.ts";
 import type { Handler } from "../../../serve/serve.ts";
 import { presentCustomer } from "../../present.ts";
-import { checkCustomer } from "./check.ts";
+import { checkCustomer, upstreamRules } from "./check.ts";
 
 /** Creates a customer. */
 export const handleCreateCustomer: Handler<typeof createCustomer, GlobalEnv> = ({ body }, served, env) =>
@@ -12,7 +12,7 @@ export const handleCreateCustomer: Handler<typeof createCustomer, GlobalEnv> = (
     env.DB,
     async (database) => {
       const keyTiers = body.key_tiers ?? [body.tier];
-      await checkCustomer(database, { ...body, key_tiers: keyTiers }, env.DOMICILE_ENV === "local");
+      await checkCustomer(database, { ...body, key_tiers: keyTiers }, upstreamRules(env));
       const now = new Date();
       const [row] = await database
         .insert(customers)

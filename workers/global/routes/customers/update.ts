@@ -6,7 +6,7 @@ import { withDatabase } from "../../../serve/database.ts";
 import { defined } from "../../../serve/defined.ts";
 import type { Handler } from "../../../serve/serve.ts";
 import { presentCustomer } from "../../present.ts";
-import { checkCustomer, checkRegionsUnused } from "./check.ts";
+import { checkCustomer, checkRegionsUnused, upstreamRules } from "./check.ts";
 
 /** Changes a customer, as a whole: the row is locked while the new whole is checked. */
 export const handleUpdateCustomer: Handler<typeof updateCustomer, GlobalEnv> = ({ params, body }, served, env) =>
@@ -18,7 +18,7 @@ export const handleUpdateCustomer: Handler<typeof updateCustomer, GlobalEnv> = (
         if (row === undefined) throw new AppError("not_found");
         const before = presentCustomer(row);
         const after = { ...before, ...defined(body) };
-        await checkCustomer(tx, after, env.DOMICILE_ENV === "local");
+        await checkCustomer(tx, after, upstreamRules(env));
         const lost = before.allowed_regions.filter((region) => !after.allowed_regions.includes(region));
         await checkRegionsUnused(tx, params.id, lost);
         const [changed] = await tx
