@@ -14,6 +14,11 @@ function logs(query: string, token = owner.token) {
   return listRecords(query, token);
 }
 
+/** A cursor as the platform writes them. */
+function cursorAt(after: string): string {
+  return Buffer.from(JSON.stringify({ after })).toString("base64url");
+}
+
 describe("an audit record", () => {
   it("says who did what, from where, and how it ended", async () => {
     const headers = { "user-agent": "Test/1", "cf-connecting-ip": "203.0.113.7" };
@@ -139,7 +144,19 @@ describe("GET /v1/audit-logs", () => {
     const emil = await newUser(customer, "admin", "eu");
     await eventually(async () => (await logs("region=eu&limit=100")).body.data.some((one) => one.user_id === emil.id));
     expect((await logs("limit=100")).body.data.some((one) => one.region === "eu")).toBe(false);
-    for (const query of ["region=mars", "cursor=x", "from=yesterday", "outcome=good", "limit=0", "user_id=1"])
+    for (const query of [
+      "region=mars",
+      "cursor=x",
+      `cursor=${cursorAt("-271821-04-20T00:00:00.000Z aud_01h455vb4pex5vsknk084sn02q")}`,
+      `cursor=${cursorAt("99999-01-01 aud_01h455vb4pex5vsknk084sn02q")}`,
+      `cursor=${cursorAt("2026-11-23T00:00:00.000Z usr_01h455vb4pex5vsknk084sn02q")}`,
+      "from=yesterday",
+      "from=0000-01-01T00:00:00Z",
+      "to=1969-12-31T23:59:59Z",
+      "outcome=good",
+      "limit=0",
+      "user_id=1",
+    ])
       expect((await logs(query)).status).toBe(422);
     const narrow = await newCustomer({ allowed_regions: ["us"], upstreams: {} });
     const reader = await newUser(narrow, "owner", "us");

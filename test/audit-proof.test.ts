@@ -171,6 +171,20 @@ describe("audit:verify", () => {
     expect((await verify([forged, a, b, ...rest].join("\n"))).output).toContain("not_signed");
   });
 
+  it("is told of an export by HEAD without one being made, and nobody waits for it", async () => {
+    const headers = { authorization: `Bearer ${owner.token}` };
+    const head = await fetch(`${baseUrl()}/v1/audit-logs/export`, { method: "HEAD", headers });
+    expect(head.status).toBe(200);
+    expect(head.headers.get("content-type")).toBe("application/x-ndjson");
+    await eventually(async () => {
+      const open = await withSql(
+        inject("platform").superuserUrls.us,
+        (sql) => sql`select from pg_stat_activity where state = 'idle in transaction'`,
+      );
+      return open.length === 0;
+    });
+  });
+
   it("passes an export of a span of time", async () => {
     const from = new Date(Date.now() - 3000).toISOString();
     await call("/v1/limits", { token: owner.token });

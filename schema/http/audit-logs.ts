@@ -42,13 +42,21 @@ const inRegion = {
     .meta({ description: "Another of the customer's regions; default: the caller's home." }),
 };
 const byId = z.object({ id: idSchema("auditRecord") });
-const time = z.iso.datetime({ offset: true }).meta({ example: "2026-11-23T08:00:00Z" });
+const time = z.iso
+  .datetime({ offset: true })
+  .refine((text) => isRecordTime(Date.parse(text)), "must be a time after 1970 and before the year 10000")
+  .meta({ example: "2026-11-23T08:00:00Z" });
 const size = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const hash = z
   .string()
   .meta({ description: "SHA-256, base64.", example: "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" });
 const note = z.string().meta({ description: "A signed checkpoint (https://c2sp.org/tlog-checkpoint)." });
 const verifierKey = z.string().meta({ description: "The key it is signed with (https://c2sp.org/signed-note)." });
+
+/** Whether a time in epoch milliseconds is one that a record can have: Postgres and RFC 3339 have more and fewer than JavaScript. */
+export function isRecordTime(time: number): boolean {
+  return time >= 0 && time < Date.UTC(10_000, 0, 1);
+}
 
 /** Lists records, newest first. Admins and API keys see all of the customer's, everybody else their own. */
 export const listAuditLogs = route({

@@ -63,7 +63,10 @@ async function answer<R extends RouteContract, Env>(
   const body = contract.body && validate(contract.body, read?.value);
   const served = read ? { ...unread, bodyBytes: read.bytes } : unread;
   const input = { params, query, body } as RouteInput<R>;
-  return replyResponse(await around(contract, served, c.env, () => handler(input, served, c.env)));
+  const reply = await around(contract, served, c.env, () => handler(input, served, c.env));
+  // Nobody will read it: what writes it must not wait for that.
+  if (c.req.method === "HEAD") await reply.stream?.cancel();
+  return replyResponse(reply);
 }
 
 /** A path whose parameter cannot be an id names nothing: 404. */

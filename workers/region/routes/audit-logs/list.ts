@@ -1,4 +1,4 @@
-import type { listAuditLogs } from "../../../../schema/http/audit-logs.ts";
+import { isRecordTime, type listAuditLogs } from "../../../../schema/http/audit-logs.ts";
 import { isId } from "../../../../schema/ids.ts";
 import { pageOfRows, readCursor } from "../../../serve/page.ts";
 import type { Handler } from "../../../serve/serve.ts";
@@ -46,6 +46,6 @@ function readPlace(place: string | null) {
   if (place === null) return undefined;
   const [time = "", id = ""] = place.split(" ");
   const timestamp = Date.parse(time);
-  if (!Number.isFinite(timestamp) || !isId("auditRecord", id)) throw invalid("cursor", "is not a cursor of this list");
+  if (!isRecordTime(timestamp) || !isId("auditRecord", id)) throw invalid("cursor", "is not a cursor of this list");
   return { timestamp, id };
 }
