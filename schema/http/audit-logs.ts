@@ -54,8 +54,8 @@ const note = z.string().meta({ description: "A signed checkpoint (https://c2sp.o
 const verifierKey = z.string().meta({ description: "The key it is signed with (https://c2sp.org/signed-note)." });
 
 /** Whether a time in epoch milliseconds is one that a record can have: Postgres and RFC 3339 have more and fewer than JavaScript. */
-export function isRecordTime(time: number): boolean {
-  return time >= 0 && time < Date.UTC(10_000, 0, 1);
+export function isRecordTime(milliseconds: number): boolean {
+  return milliseconds >= 0 && milliseconds < Date.UTC(10_000, 0, 1);
 }
 
 /** Lists records, newest first. Admins and API keys see all of the customer's, everybody else their own. */

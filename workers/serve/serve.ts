@@ -64,9 +64,11 @@ async function answer<R extends RouteContract, Env>(
   const served = read ? { ...unread, bodyBytes: read.bytes } : unread;
   const input = { params, query, body } as RouteInput<R>;
   const reply = await around(contract, served, c.env, () => handler(input, served, c.env));
+  if (c.req.method !== "HEAD" || reply.stream === undefined) return replyResponse(reply);
   // Nobody will read it: what writes it must not wait for that.
-  if (c.req.method === "HEAD") await reply.stream?.cancel();
-  return replyResponse(reply);
+  const { stream, ...bare } = reply;
+  await stream.cancel();
+  return replyResponse(bare);
 }
 
 /** A path whose parameter cannot be an id names nothing: 404. */
