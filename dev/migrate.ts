@@ -24,6 +24,7 @@ export async function prepareDatabases(server: LocalPostgres, secrets: LocalSecr
       if (database === "global") continue;
       await admit(superuser, database, "audit", secrets.auditPasswords[database]);
       await admit(superuser, database, "archiver", secrets.archiverPasswords[database]);
+      await admit(superuser, database, "webhooks", secrets.webhooksPasswords[database]);
     }
   } finally {
     await superuser.end();
@@ -39,7 +40,7 @@ export async function prepareDatabases(server: LocalPostgres, secrets: LocalSecr
 async function admit(
   superuser: postgres.Sql,
   database: string,
-  member: "app" | "audit" | "archiver",
+  member: "app" | "audit" | "archiver" | "webhooks",
   password: string,
 ): Promise<void> {
   const role = `${database}_${member}`;

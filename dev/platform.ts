@@ -34,8 +34,8 @@ export interface Platform {
   /** kill -9 of the runtime of `consumersApart`; the queues and the edge go on. */
   killConsumers(): Promise<void>;
   startConsumers(): Promise<void>;
-  /** Runs a Worker's cron as if it were `time`. */
-  scheduled(worker: WorkerName, time: Date): Promise<void>;
+  /** Runs a Worker's nightly cron as if it were `time`; `cron` names another. */
+  scheduled(worker: WorkerName, time: Date, cron?: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -110,7 +110,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     },
     killConsumers: () => runtimes.killConsumers(),
     startConsumers: () => runtimes.startConsumers(),
-    scheduled: (worker, time) => runtimes.scheduled(worker, time),
+    scheduled: (worker, time, cron = "20 3 * * *") => runtimes.scheduled(worker, time, cron),
     close,
   };
 }

@@ -22,6 +22,8 @@ export interface LocalSecrets {
   /** Of the roles that write the audit log, and that move its old days. */
   readonly auditPasswords: Record<Region, string>;
   readonly archiverPasswords: Record<Region, string>;
+  /** Of the role that delivers webhooks. */
+  readonly webhooksPasswords: Record<Region, string>;
   /** The password of the demo users. */
   readonly demoPassword: string;
   readonly regions: Record<Region, RegionSecrets>;
@@ -64,6 +66,7 @@ async function newSecrets(): Promise<LocalSecrets> {
     appPasswords: { global: random(), us: random(), eu: random() },
     auditPasswords: { us: random(), eu: random() },
     archiverPasswords: { us: random(), eu: random() },
+    webhooksPasswords: { us: random(), eu: random() },
     demoPassword: `demo-${random().slice(0, 16)}`,
     regions: Object.fromEntries(regions) as LocalSecrets["regions"],
   };

@@ -54,8 +54,8 @@ export interface RunningWorkers {
   readonly consumptions: readonly Consumption[];
   /** Hands a batch to a Worker's `queue()`; rejects when it cannot be reached. */
   deliver(worker: WorkerName, queue: string, messages: readonly StoredMessage[]): Promise<BatchResult>;
-  /** Runs a Worker's `scheduled()` as if it were `time`. */
-  scheduled(worker: WorkerName, time: Date): Promise<void>;
+  /** Runs a Worker's `scheduled()` as if it were `time`, and that cron. */
+  scheduled(worker: WorkerName, time: Date, cron: string): Promise<void>;
 }
 
 /** Bundles and starts Workers; the edge, if it is among them, listens on `port` of `localhost` without a proxy in front. */
@@ -90,9 +90,9 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
       const fetcher = await miniflare.getWorker(worker);
       return fetcher.queue(queue, messages.map(deliverable));
     },
-    scheduled: async (worker, time) => {
+    scheduled: async (worker, time, cron) => {
       const fetcher = await miniflare.getWorker(worker);
-      const result = await fetcher.scheduled({ scheduledTime: time });
+      const result = await fetcher.scheduled({ scheduledTime: time, cron });
       if (result.outcome !== "ok") throw new Error(`scheduled() of ${worker} ended with ${result.outcome}`);
     },
     stop: async () => {
@@ -168,6 +168,7 @@ function databaseUrls(name: WorkerName, { postgres, secrets, replicaUrl }: Worke
     DB: url,
     DB_REPLICA: replicaUrl ?? url,
     DB_AUDIT: postgres.url(`${database}_audit`, secrets.auditPasswords[database], database),
+    DB_WEBHOOKS: postgres.url(`${database}_webhooks`, secrets.webhooksPasswords[database], database),
     DB_ARCHIVER: postgres.url(`${database}_archiver`, secrets.archiverPasswords[database], database),
   };
 }
@@ -204,6 +205,7 @@ function variables(name: WorkerName, { port, secrets }: WorkersOptions): Record<
     HASH_KEY: hashKey,
     AUDIT_SEALING_KEYS: JSON.stringify(auditSealingKeys),
     AUDIT_SIGNING_KEY: JSON.stringify(auditSigningKey),
+    AUDIT_PUBLIC_KEYS: JSON.stringify(auditPublicKeys(secrets)),
     CHECKPOINT_SECONDS: "2",
     UPSTREAM_TIMEOUT_MS: "2000",
   };

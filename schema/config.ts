@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { idSchema } from "./ids.ts";
 import { regionSchema } from "./regions.ts";
+import type { CrossRegionEndpoint } from "./webhooks/cross-region.ts";
+import type { PublicJwk } from "./webhooks/public-key.ts";
 
 const time = z.iso.datetime({ offset: true });
 
@@ -91,6 +93,36 @@ export interface ConfigReaderApi {
   regions(): Promise<RegionState[]>;
   /** Every origin that some customer allows, for CORS preflights, which carry no credential. */
   corsOrigins(): Promise<string[]>;
+  /** The versions of a customer's public keys that are not revoked, and until when each is valid, in epoch milliseconds. */
+  publicKeys(customerId: string): Promise<PublicKeyVersion[]>;
+  /** A customer's endpoints that opted in to events of other regions. */
+  crossRegionEndpoints(customerId: string): Promise<CrossRegionEndpoint[]>;
+}
+
+/** A version of a customer's public key. `expires_at`: epoch milliseconds; null: it is the newest. */
+export interface PublicKeyVersion {
+  readonly id: string;
+  readonly version: number;
+  readonly kid: string;
+  readonly jwk: PublicJwk;
+  readonly created_at: number;
+  readonly expires_at: number | null;
+}
+
+/** The writing face of what webhooks keep in the global configuration, as the regions bind it (entrypoint `WebhookConfig`). */
+export interface WebhookConfigApi {
+  /** `taken`: the customer has registered that key already. */
+  createKey(customerId: string, key: { id: string; kid: string; jwk: PublicJwk }): Promise<"created" | "taken">;
+  /** The valid versions of the customer's keys, read from the primary. */
+  keys(customerId: string): Promise<PublicKeyVersion[]>;
+  rotateKey(
+    customerId: string,
+    key: { id: string; kid: string; jwk: PublicJwk },
+    graceSeconds: number,
+  ): Promise<"rotated" | "taken" | "missing">;
+  revokeKey(customerId: string, id: string): Promise<"revoked" | "missing">;
+  /** Publishes an endpoint for the other regions, or takes it back (`endpoint` null). An older version changes nothing. */
+  publish(customerId: string, id: string, version: number, endpoint: CrossRegionEndpoint | null): Promise<void>;
 }
 
 /** The read-only face of the login directory, as the edge binds it (entrypoint `LoginLookup`). */

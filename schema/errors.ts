@@ -17,6 +17,7 @@ export const errorCatalog = {
   idempotency_mismatch: { status: 422, title: "Idempotency-Key was used with another body" },
   rate_limited: { status: 429, title: "Request cannot be satisfied as assigned quota has been exceeded" },
   sign_in_limited: { status: 429, title: "Too many sign-in attempts" },
+  disclosure_limited: { status: 429, title: "Too many payloads or secrets shown" },
   internal: { status: 500, title: "Internal error" },
   upstream_unreachable: { status: 502, title: "Upstream unreachable" },
   unavailable: { status: 503, title: "Temporarily unavailable" },

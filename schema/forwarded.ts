@@ -20,6 +20,9 @@ export const forwardedHeader = {
 /** On the way back: the id of what was created, for the audit log. The edge takes it off. */
 export const resourceHeader = "domicile-resource";
 
+/** On the way back: the id of the audit record that was made before the answer, so that the edge makes none. The edge takes it off. */
+export const recordedHeader = "domicile-recorded";
+
 /** Who stands behind a forwarded request. */
 export type Actor = Principal | { readonly type: "operator"; readonly id: string };
 

@@ -10,6 +10,10 @@ export const idPrefix = {
   request: "req",
   auditRecord: "aud",
   message: "msg",
+  event: "evt",
+  webhookEndpoint: "whe",
+  delivery: "dlv",
+  publicKey: "pbk",
 } as const;
 
 /** A noun that has ids of its own. */

@@ -16,7 +16,21 @@ export function roleAtLeast(role: Role, least: Role): boolean {
 }
 
 /** What an API key may be allowed to do. `api` is the customer's own API behind the proxy. */
-export const scopes = ["api", "users:read", "users:write", "api_keys:read", "api_keys:write", "audit:read"] as const;
+export const scopes = [
+  "api",
+  "users:read",
+  "users:write",
+  "api_keys:read",
+  "api_keys:write",
+  "audit:read",
+  "events:read",
+  "events:write",
+  "events:decrypt",
+  "webhooks:read",
+  "webhooks:write",
+  "public_keys:read",
+  "public_keys:write",
+] as const;
 
 /** A zod schema for a scope. */
 export const scopeSchema = z.enum(scopes).meta({ example: "api" });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { publicUrlFault } from "./public-url.ts";
 
-const rules = { local: false, ports: ["443", "8443"], ownHosts: ["api.domicile.example"] };
+const rules = { local: false, query: false, ports: ["443", "8443"], ownHosts: ["api.domicile.example"] };
 
 describe("a URL that somebody else names", () => {
   it.each([

@@ -2,30 +2,38 @@ import { isStorable } from "./text.ts";
 
 /** What a URL that somebody else names, and that we fetch, must keep to. */
 export interface PublicUrlRules {
-  /** Permits http to loopback, for the platform on one machine. */
+  /** Permits loopback, http too, for the platform on one machine. */
   readonly local: boolean;
   /** The ports it may have; null: any. The default port of https is "443". */
   readonly ports: readonly string[] | null;
+  /** Whether it may have a query. */
+  readonly query: boolean;
   /** Hosts of our own, which nobody may have us call, nor their subdomains. */
   readonly ownHosts: readonly string[];
 }
 
 /**
- * What is wrong with a URL that we are asked to call, null if nothing: https to a public host name, without credentials, query or fragment
+ * What is wrong with a URL that we are asked to call, null if nothing: https to a public host name, without credentials or fragment
  * (OWASP SSRF Prevention Cheat Sheet, case 2). A name can still resolve to a private address: where it runs, Cloudflare's network
  * has none of ours, and what calls it follows no redirect.
  */
-export function publicUrlFault(text: string, { local, ports, ownHosts }: PublicUrlRules): string | null {
+export function publicUrlFault(text: string, rules: PublicUrlRules): string | null {
+  const { local, ports, ownHosts } = rules;
   // The parser would drop tabs and newlines, and read a backslash as a slash.
   if (!URL.canParse(text) || !isStorable(text) || /[\s\\\p{Cc}]/u.test(text)) return "is not a URL";
   const url = new URL(text);
   if (url.username !== "" || url.password !== "" || /^[^/]*\/\/[^/?#]*@/.test(text)) return "must not hold credentials";
-  if (url.search !== "" || url.hash !== "" || /[?#]/.test(text)) return "must not have a query or a fragment";
-  if (local && url.protocol === "http:" && ["127.0.0.1", "localhost"].includes(url.hostname)) return null;
+  if (text.includes("#")) return "must not have a fragment";
+  if (!rules.query && text.includes("?")) return "must not have a query";
+  if (local && isLoopback(url)) return null;
   if (url.protocol !== "https:") return "must be https";
   if (ports !== null && !ports.includes(url.port === "" ? "443" : url.port))
     return `must have the port ${ports.join(" or ")}`;
   return hostFault(url.hostname, authorityOf(text), ownHosts);
+}
+
+function isLoopback({ protocol, hostname }: URL): boolean {
+  return hostname === "localhost" ? /^https?:$/.test(protocol) : protocol === "http:" && hostname === "127.0.0.1";
 }
 
 function hostFault(hostname: string, written: string, ownHosts: readonly string[]): string | null {

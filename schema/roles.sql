@@ -6,6 +6,7 @@
 --   domicile_audit     writes the audit log, and can neither change nor remove what is in it:
 --                      CREATE ROLE eu_audit LOGIN PASSWORD '…' IN ROLE domicile_audit;
 --   domicile_archiver  moves old days of the audit log: CREATE ROLE eu_archiver LOGIN PASSWORD '…' IN ROLE domicile_archiver;
+--   domicile_webhooks  delivers webhooks; sees their tables alone: CREATE ROLE eu_webhooks LOGIN PASSWORD '…' IN ROLE domicile_webhooks;
 do $$
 begin
   if not exists (select from pg_roles where rolname = 'domicile_owner') then
@@ -19,6 +20,9 @@ begin
   end if;
   if not exists (select from pg_roles where rolname = 'domicile_archiver') then
     create role domicile_archiver nologin nosuperuser nocreatedb nocreaterole nobypassrls;
+  end if;
+  if not exists (select from pg_roles where rolname = 'domicile_webhooks') then
+    create role domicile_webhooks nologin nosuperuser nocreatedb nocreaterole nobypassrls;
   end if;
 end
 $$;

@@ -19,6 +19,8 @@ function cacheOver(change: Partial<ConfigReaderApi>): ConfigCache {
     tiers: () => Promise.resolve([basic]),
     regions: () => Promise.resolve(states),
     corsOrigins: () => Promise.resolve([]),
+    publicKeys: () => Promise.resolve([]),
+    crossRegionEndpoints: () => Promise.resolve([]),
     ...change,
   };
   return new ConfigCache(reader, { refreshMs: 1000, maximumMs: 3000, now: Date.now });

@@ -1,8 +1,9 @@
 import { LRUCache } from "lru-cache";
 import { until } from "../durable-objects/until.ts";
-import type { ConfigReaderApi, Customer, RegionState, Tier } from "../schema/config.ts";
+import type { ConfigReaderApi, Customer, PublicKeyVersion, RegionState, Tier } from "../schema/config.ts";
 import { AppError } from "../schema/errors.ts";
 import type { Region } from "../schema/regions.ts";
+import type { CrossRegionEndpoint } from "../schema/webhooks/cross-region.ts";
 
 /** How fresh configuration is kept. Ages in milliseconds. */
 export interface ConfigCacheOptions {
@@ -21,6 +22,8 @@ interface Entry {
 
 /** A value this old is still served while global cannot be reached, in milliseconds. */
 const staleMs = 3_600_000;
+/** The same for public keys: a revocation must be noticed within five minutes, or nothing is encrypted. */
+const staleKeysMs = 300_000;
 /** How long a read may take, in milliseconds: a database that hangs is as good as one that is away. */
 const readMs = 1500;
 /** A read that has not ended by then belongs to a request that was torn down, in milliseconds. */
@@ -85,6 +88,16 @@ export class ConfigCache {
     return this.#get("cors", () => this.#reader.corsOrigins(), waitUntil);
   }
 
+  /** A customer's public keys that are not revoked; never older than five minutes, then `unavailable`. */
+  async publicKeys(customerId: string, waitUntil: WaitUntil): Promise<PublicKeyVersion[]> {
+    return this.#get(`keys:${customerId}`, () => this.#reader.publicKeys(customerId), waitUntil, staleKeysMs);
+  }
+
+  /** A customer's endpoints that opted in to events of other regions. */
+  async crossRegionEndpoints(customerId: string, waitUntil: WaitUntil): Promise<CrossRegionEndpoint[]> {
+    return this.#get(`endpoints:${customerId}`, () => this.#reader.crossRegionEndpoints(customerId), waitUntil);
+  }
+
   /** Forgets everything: for the isolate through which a change was made. */
   forget(): void {
     this.#entries.clear();
@@ -92,12 +105,12 @@ export class ConfigCache {
     this.#generation += 1;
   }
 
-  async #get<T>(key: string, read: () => Promise<T>, waitUntil: WaitUntil): Promise<T> {
+  async #get<T>(key: string, read: () => Promise<T>, waitUntil: WaitUntil, oldestMs: number = staleMs): Promise<T> {
     const entry = this.#entries.get(key);
     const age = this.#ageOf(entry);
     const { refreshMs, maximumMs } = this.#options;
-    const mayServe = age < maximumMs || (age < staleMs && this.#isFailing());
-    if (entry === undefined || !mayServe) return this.#fresh(key, read, maximumMs);
+    const mayServe = age < maximumMs || (age < oldestMs && this.#isFailing());
+    if (entry === undefined || !mayServe) return this.#fresh(key, read, maximumMs, oldestMs);
     if (age >= refreshMs && !this.#isBeingRead(key)) {
       // A failure is logged where it happens; the answer has what is remembered.
       waitUntil(this.#read(key, read).catch(() => undefined));
@@ -106,7 +119,7 @@ export class ConfigCache {
   }
 
   /** A value younger than `maximumMs` by now: one request reads it, those that come meanwhile wait for that. */
-  async #fresh<T>(key: string, read: () => Promise<T>, maximumMs: number): Promise<T> {
+  async #fresh<T>(key: string, read: () => Promise<T>, maximumMs: number, oldestMs: number = staleMs): Promise<T> {
     const oldest = this.#options.now() - maximumMs;
     // Not awaited where there is nothing to wait for: from looking to reading, nobody else may come in between.
     const ended = !this.#isBeingRead(key) || (await until(() => !this.#isBeingRead(key), lostMs));
@@ -116,7 +129,7 @@ export class ConfigCache {
       if (!ended || this.#hasJustFailed(key)) throw new Error("global could not be read a moment ago");
       return (await this.#read(key, read)).value as T;
     } catch (cause) {
-      if (shared === undefined || this.#ageOf(shared) >= staleMs) throw new AppError("unavailable", { cause });
+      if (shared === undefined || this.#ageOf(shared) >= oldestMs) throw new AppError("unavailable", { cause });
       return shared.value as T;
     }
   }

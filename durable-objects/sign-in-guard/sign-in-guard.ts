@@ -8,7 +8,7 @@ export type GuessVerdict =
   | { readonly kind: "limited"; readonly retryAfterSeconds: number };
 
 /**
- * Counts guesses at one account or from one address, in the home jurisdiction. Named by a keyed hash, so that its name says
+ * Counts guesses at one account or from one address, and what one principal has had opened, in the home jurisdiction. Named by a keyed hash, so that its name says
  * nothing. A guess is debited before the password is looked at and given back when it was right, so that guesses made at once
  * cannot slip through together. Written each time: guesses are rare, and forgetting one would be a gift.
  */

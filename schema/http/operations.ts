@@ -1,5 +1,8 @@
 import { z } from "zod";
+import { idSchema } from "../ids.ts";
 import { regionSchema } from "../regions.ts";
+import { textSchema } from "../text.ts";
+import { reasonSchema } from "./events.ts";
 import { pageOf, pageQuery, timestamp } from "./list.ts";
 import { route } from "./route.ts";
 
@@ -143,6 +146,37 @@ export const rewrapDataKeys = route({
   },
 });
 
+/** Opens the payload of any customer's event, with a reason and a ticket, which that customer's own audit log then shows. */
+export const operatorDecryptEvent = route({
+  ...base,
+  resource: "event",
+  method: "POST",
+  path: "/operator/v1/events/{id}/decrypt",
+  operationId: "operatorDecryptEvent",
+  summary: "Open the payload of an event, on the customer's record",
+  action: "event.decrypt",
+  params: z.object({ id: idSchema("event") }),
+  query: z.object({ region: regionSchema.optional() }),
+  body: z.strictObject({ reason: reasonSchema, ticket: textSchema(1, 100).meta({ example: "INC-4711" }) }),
+  answers: {
+    200: { description: "The payload.", schema: z.object({ data: z.unknown() }).meta({ id: "OpenedPayload" }) },
+  },
+});
+
+/** Destroys a customer's data keys in a region: what its events held is gone for good. Their metadata stays. */
+export const destroyCustomerDataKeys = route({
+  ...base,
+  resource: "customer",
+  method: "DELETE",
+  path: "/operator/v1/customers/{id}/data-keys",
+  operationId: "destroyCustomerDataKeys",
+  summary: "Erase the payloads of a customer's events in a region",
+  action: "customer.data_keys.destroy",
+  params: z.object({ id: idSchema("customer") }),
+  query: inRegion,
+  answers: { 204: { description: "Destroyed." } },
+});
+
 /** Numbers of every region, as Prometheus reads them. */
 export const getMetrics = route({
   ...base,
@@ -170,5 +204,7 @@ export const operationRoutes = [
   runAuditRetention,
   restoreAuditDay,
   rewrapDataKeys,
+  operatorDecryptEvent,
+  destroyCustomerDataKeys,
   getMetrics,
 ] as const;

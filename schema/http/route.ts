@@ -44,6 +44,8 @@ export interface RouteContract {
   readonly body?: z.ZodType;
   /** Whether a request without a body is served as if `{}` had been sent. */
   readonly bodyOptional?: boolean;
+  /** The most bytes that the body may have; 64 KiB if not given. */
+  readonly bodyLimit?: number;
   /** Whether the route creates, and so takes an `Idempotency-Key`. */
   readonly creates?: boolean;
   readonly answers: Readonly<Record<number, AnswerContract>>;

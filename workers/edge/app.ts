@@ -2,7 +2,8 @@ import { AppError } from "../../schema/errors.ts";
 import type { RouteContract } from "../../schema/http/route.ts";
 import { routes } from "../../schema/http/routes.ts";
 import { authorize } from "../serve/authorize.ts";
-import { handleAuditLogs } from "./routes/audit-logs.ts";
+import { handleCreateEvent } from "./routes/events.ts";
+import { handleInRegions } from "./routes/in-regions.ts";
 import { handleLimits } from "./routes/limits.ts";
 import { handleOperator } from "./routes/operator.ts";
 import { handleHealth, handleJwks, handleOpenApi } from "./routes/platform.ts";
@@ -82,13 +83,8 @@ async function asPrincipal(
   switch (contract?.operationId) {
     case "getLimits":
       return handleLimits(passage, admitted);
-    case "listAuditLogs":
-    case "getAuditLog":
-    case "proveAuditLog":
-    case "getAuditCheckpoint":
-    case "proveAuditConsistency":
-    case "exportAuditLogs":
-      return handleAuditLogs(passage, principal, customer);
+    case "createEvent":
+      return handleCreateEvent(passage, principal);
     case "createUser":
       return handleCreateUser(passage, principal, customer);
     case "listUsers":
@@ -98,6 +94,8 @@ async function asPrincipal(
     case "deleteUser":
       return handleOneUser(passage, principal, params["id"] ?? "");
     default:
+      if (contract?.query?.shape["region"] !== undefined)
+        return handleInRegions(passage, contract, principal, customer);
       passage.proxied = contract === null;
       return forward(edge.workers[principal.region], passage, { actor: principal });
   }

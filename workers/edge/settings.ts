@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import { z } from "zod";
 import type { AuditLogObject } from "../../durable-objects/audit-log/audit-log.ts";
 import type { GateObject } from "../../durable-objects/gate/gate.ts";
@@ -5,6 +6,7 @@ import { GateClient } from "../../durable-objects/gate/gate-client.ts";
 import { objectIn } from "../../durable-objects/jurisdiction.ts";
 import { AuditSender } from "../../queues/audit/send.ts";
 import { importSealingKey, sealingPublicKeySchema, type SealingKey } from "../../schema/audit/message.ts";
+import type { LoginEntry } from "../../schema/config.ts";
 import { regionNames, type Region } from "../../schema/regions.ts";
 import { ConfigCache } from "../config-cache.ts";
 import { ApiKeyVerifier } from "./stages/verify-api-key.ts";
@@ -25,6 +27,8 @@ export interface Edge {
   readonly sessionTokens: SessionTokenVerifier;
   readonly apiKeys: ApiKeyVerifier;
   readonly workers: Readonly<Record<Region, Fetcher>>;
+  /** Where users are at home: that never changes. */
+  readonly homes: LRUCache<string, LoginEntry>;
   readonly audit: AuditSender;
   readonly auditQueues: Readonly<Record<Region, Queue>>;
 }
@@ -86,6 +90,7 @@ function makeEdge(env: EdgeEnv): Edge {
     sessionTokens: new SessionTokenVerifier(regionKeys, settings.ISSUER, now),
     apiKeys: new ApiKeyVerifier(checksumKeysSchema.parse(JSON.parse(settings.API_KEY_CHECKSUM_KEYS))),
     workers,
+    homes: new LRUCache({ max: 10_000 }),
     audit: auditSender(env, settings),
     auditQueues: { us: env.AUDIT_US, eu: env.AUDIT_EU },
   };

@@ -1,9 +1,11 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { eq } from "drizzle-orm";
-import type { ConfigReaderApi, Customer, RegionState, Tier } from "../../schema/config.ts";
+import type { ConfigReaderApi, Customer, PublicKeyVersion, RegionState, Tier } from "../../schema/config.ts";
 import { customers, regionStates, tiers } from "../../schema/tables/global/configuration.ts";
+import type { CrossRegionEndpoint } from "../../schema/webhooks/cross-region.ts";
 import { withDatabase, type Database } from "../serve/database.ts";
 import { presentCustomer, presentRegion, presentTier } from "./present.ts";
+import { publishedEndpoints, unrevokedKeys } from "./webhook-config.ts";
 
 /**
  * Reads configuration for edge and regions. From the read replica; from the primary when that fails. What is read may be as old
@@ -34,6 +36,16 @@ export class ConfigReader extends WorkerEntrypoint<GlobalEnv> implements ConfigR
       database.select({ origins: customers.corsOrigins }).from(customers).where(eq(customers.status, "active")),
     );
     return [...new Set(rows.flatMap((row) => row.origins))];
+  }
+
+  /** The versions of a customer's public keys that are neither revoked nor past their grace. */
+  async publicKeys(customerId: string): Promise<PublicKeyVersion[]> {
+    return this.#read((database) => unrevokedKeys(database, customerId));
+  }
+
+  /** A customer's endpoints that opted in to events of other regions. */
+  async crossRegionEndpoints(customerId: string): Promise<CrossRegionEndpoint[]> {
+    return this.#read((database) => publishedEndpoints(database, customerId));
   }
 
   async #read<T>(work: (database: Database) => Promise<T>): Promise<T> {

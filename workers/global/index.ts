@@ -13,6 +13,7 @@ import { handleListTiers } from "./routes/tiers/list.ts";
 import { handlePutTier } from "./routes/tiers/put.ts";
 
 export { ConfigReader } from "./config-reader.ts";
+export { WebhookConfig } from "./webhook-config.ts";
 export { LoginDirectory, LoginLookup } from "./login-directory.ts";
 
 const worker = "global";

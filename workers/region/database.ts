@@ -1,8 +1,12 @@
 import { sql } from "drizzle-orm";
-import { withDatabase, type Database } from "../serve/database.ts";
+import type postgres from "postgres";
+import { withClient, withDatabase, type Database } from "../serve/database.ts";
 
 /** A transaction in which row-level security shows one customer, or one principal. */
 export type Transaction = Parameters<Parameters<Database["transaction"]>[0]>[0];
+
+/** The same of the driver alone. */
+export type TransactionSql = postgres.TransactionSql;
 
 type WaitUntil = (promise: Promise<unknown>) => void;
 
@@ -14,6 +18,26 @@ export function asCustomer<T>(
   work: (tx: Transaction) => Promise<T>,
 ): Promise<T> {
   return scoped(env, "app.customer_id", customerId, waitUntil, work);
+}
+
+/** The same with the driver alone, for statements that a query builder has no words for. */
+export async function asCustomerSql<T>(
+  env: RegionEnv,
+  customerId: string,
+  waitUntil: WaitUntil,
+  work: (sql: postgres.TransactionSql) => Promise<T>,
+): Promise<T> {
+  return withClient(
+    env.DB,
+    async (client) => {
+      const done = await client.begin(async (tx) => {
+        await tx`select set_config('app.customer_id', ${customerId}, true)`;
+        return { value: await work(tx) };
+      });
+      return done.value;
+    },
+    waitUntil,
+  );
 }
 
 /** Runs `work` in a transaction that sees the rows of one principal only, and writes nothing: for its Gate. */

@@ -2,11 +2,15 @@ import { AppError } from "../../schema/errors.ts";
 import { forwardedHeader } from "../../schema/forwarded.ts";
 import * as apiKeys from "../../schema/http/api-keys.ts";
 import * as auditLogs from "../../schema/http/audit-logs.ts";
+import * as deliveries from "../../schema/http/deliveries.ts";
+import * as events from "../../schema/http/events.ts";
 import * as me from "../../schema/http/me.ts";
 import { createCustomerUser } from "../../schema/http/operator.ts";
 import * as operations from "../../schema/http/operations.ts";
+import * as publicKeys from "../../schema/http/public-keys.ts";
 import * as sessions from "../../schema/http/sessions.ts";
 import * as users from "../../schema/http/users.ts";
+import * as endpoints from "../../schema/http/webhook-endpoints.ts";
 import { problemResponse } from "../../schema/problem.ts";
 import { logFailure } from "../serve/log-failure.ts";
 import { createApp, serve } from "../serve/serve.ts";
@@ -25,6 +29,14 @@ import { handleGetAuditLog } from "./routes/audit-logs/get.ts";
 import { handleListAuditLogs } from "./routes/audit-logs/list.ts";
 import { handleProveAuditLog } from "./routes/audit-logs/prove.ts";
 import { handleRecentAuditLogs } from "./routes/audit-logs/recent.ts";
+import { handleDecryptDelivery } from "./routes/deliveries/decrypt.ts";
+import { handleGetDelivery } from "./routes/deliveries/get.ts";
+import { handleListDeliveries } from "./routes/deliveries/list.ts";
+import { handleRetryDelivery } from "./routes/deliveries/retry.ts";
+import { handleCreateEvent } from "./routes/events/create.ts";
+import { handleDecryptEvent, handleOperatorDecryptEvent } from "./routes/events/decrypt.ts";
+import { handleGetEvent } from "./routes/events/get.ts";
+import { handleListEvents } from "./routes/events/list.ts";
 import { handleGetMe } from "./routes/me/get.ts";
 import { handleUpdateMe } from "./routes/me/update.ts";
 import { handleListAuditDays, handleRestoreAuditDay, handleRunAuditRetention } from "./routes/operations/audit-days.ts";
@@ -33,8 +45,13 @@ import {
   handleReplayDeadLetter,
   handleReplayDeadLetters,
 } from "./routes/operations/dead-letters.ts";
+import { handleDestroyCustomerDataKeys } from "./routes/operations/customer-data-keys.ts";
 import { handleRewrapDataKeys } from "./routes/operations/data-keys.ts";
 import { handleRegionMetrics } from "./routes/operations/metrics.ts";
+import { handleCreatePublicKey } from "./routes/public-keys/create.ts";
+import { handleDeletePublicKey } from "./routes/public-keys/delete.ts";
+import { handleListPublicKeys } from "./routes/public-keys/list.ts";
+import { handleRotatePublicKey } from "./routes/public-keys/rotate.ts";
 import { handleCreateSession } from "./routes/sessions/create.ts";
 import { handleDeleteSession, handleDeleteSessions } from "./routes/sessions/delete.ts";
 import { handleListSessions } from "./routes/sessions/list.ts";
@@ -44,15 +61,28 @@ import { handleDeleteUser } from "./routes/users/delete.ts";
 import { handleGetUser } from "./routes/users/get.ts";
 import { handleListUsers } from "./routes/users/list.ts";
 import { handleUpdateUser } from "./routes/users/update.ts";
+import { handleCreateWebhookEndpoint } from "./routes/webhook-endpoints/create.ts";
+import { handleDeleteWebhookEndpoint } from "./routes/webhook-endpoints/delete.ts";
+import { handleGetWebhookEndpoint } from "./routes/webhook-endpoints/get.ts";
+import { handleListWebhookEndpoints } from "./routes/webhook-endpoints/list.ts";
+import { handleRecoverWebhookEndpoint } from "./routes/webhook-endpoints/recover.ts";
+import { handleRevealWebhookSecret, handleRotateWebhookSecret } from "./routes/webhook-endpoints/secret.ts";
+import { handleTestWebhookEndpoint } from "./routes/webhook-endpoints/send-test.ts";
+import { handleUpdateWebhookEndpoint } from "./routes/webhook-endpoints/update.ts";
 import { rewrapDataKeys } from "./sealing/rewrap.ts";
 import { settingsOf } from "./settings.ts";
 import { proxy } from "./upstream/proxy.ts";
+import { wakeCouriers } from "./webhooks/consume.ts";
+import { forgetOldEvents } from "./webhooks/forget.ts";
+import { sweep } from "./webhooks/sweep.ts";
 
-export { AuditLog, Gate, SignInGuard } from "./objects.ts";
+export { AuditLog, Courier, Gate, SignInGuard } from "./objects.ts";
 
 const worker = "region";
 /** How long a night's work may take, in milliseconds: a cron may run for 15 minutes; the next night goes on. */
 const nightlyMs = 600_000;
+/** The cron of the sweeper, as `wrangler.<region>.toml` has it. */
+const everyMinute = "* * * * *";
 const app = createApp<RegionEnv>(worker);
 
 app.get("/.well-known/jwks.json", (c) => c.json(settingsOf(c.env).keys.jwks()));
@@ -81,6 +111,29 @@ serve(app, worker, auditLogs.proveConsistency, handleProveConsistency);
 serve(app, worker, auditLogs.exportAuditLogs, handleExportAuditLogs);
 serve(app, worker, auditLogs.getAuditLog, handleGetAuditLog);
 serve(app, worker, auditLogs.proveAuditLog, handleProveAuditLog);
+serve(app, worker, events.createEvent, handleCreateEvent, once);
+serve(app, worker, events.listEvents, handleListEvents);
+serve(app, worker, events.getEvent, handleGetEvent);
+serve(app, worker, events.decryptEvent, handleDecryptEvent);
+serve(app, worker, endpoints.createWebhookEndpoint, handleCreateWebhookEndpoint, once);
+serve(app, worker, endpoints.listWebhookEndpoints, handleListWebhookEndpoints);
+serve(app, worker, endpoints.getWebhookEndpoint, handleGetWebhookEndpoint);
+serve(app, worker, endpoints.updateWebhookEndpoint, handleUpdateWebhookEndpoint);
+serve(app, worker, endpoints.deleteWebhookEndpoint, handleDeleteWebhookEndpoint);
+serve(app, worker, endpoints.rotateWebhookSecret, handleRotateWebhookSecret, once);
+serve(app, worker, endpoints.revealWebhookSecret, handleRevealWebhookSecret);
+serve(app, worker, endpoints.testWebhookEndpoint, handleTestWebhookEndpoint, once);
+serve(app, worker, endpoints.recoverWebhookEndpoint, handleRecoverWebhookEndpoint);
+serve(app, worker, deliveries.listDeliveries, handleListDeliveries);
+serve(app, worker, deliveries.getDelivery, handleGetDelivery);
+serve(app, worker, deliveries.retryDelivery, handleRetryDelivery);
+serve(app, worker, deliveries.decryptDelivery, handleDecryptDelivery);
+serve(app, worker, publicKeys.createPublicKey, handleCreatePublicKey, once);
+serve(app, worker, publicKeys.listPublicKeys, handleListPublicKeys);
+serve(app, worker, publicKeys.rotatePublicKey, handleRotatePublicKey, once);
+serve(app, worker, publicKeys.deletePublicKey, handleDeletePublicKey);
+serve(app, worker, operations.operatorDecryptEvent, handleOperatorDecryptEvent);
+serve(app, worker, operations.destroyCustomerDataKeys, handleDestroyCustomerDataKeys);
 serve(app, worker, operations.listDeadLetters, handleListDeadLetters);
 serve(app, worker, operations.replayDeadLetter, handleReplayDeadLetter);
 serve(app, worker, operations.replayDeadLetters, handleReplayDeadLetters);
@@ -97,19 +150,26 @@ export default {
     return isOwn(pathname) ? app.fetch(request, env, ctx) : toUpstream(request, pathname, env, ctx);
   },
   queue(batch, env) {
-    return batch.queue.endsWith("-dead") ? keepDeadLetters(batch, env) : writeAudit(batch, env);
+    if (batch.queue.endsWith("-dead")) return keepDeadLetters(batch, env);
+    return batch.queue.startsWith("domicile-webhooks-") ? wakeCouriers(batch, env) : writeAudit(batch, env);
   },
   async scheduled(controller, env, ctx) {
     const waitUntil = (promise: Promise<unknown>): void => ctx.waitUntil(promise);
+    const minutely = controller.cron === everyMinute;
     try {
-      await rewrapDataKeys(env, nightlyMs / 4, waitUntil);
-      await runRetention(env, controller.scheduledTime, nightlyMs, waitUntil);
+      await (minutely ? sweep(env, waitUntil) : everyNight(env, controller.scheduledTime, waitUntil));
     } catch (error) {
-      logFailure(error, { worker, requestId: "", operation: "retention" });
+      logFailure(error, { worker, requestId: "", operation: minutely ? "sweep" : "retention" });
       throw error;
     }
   },
 } satisfies ExportedHandler<RegionEnv>;
+
+async function everyNight(env: RegionEnv, time: number, waitUntil: (promise: Promise<unknown>) => void): Promise<void> {
+  await rewrapDataKeys(env, nightlyMs / 4, waitUntil);
+  await forgetOldEvents(env, time, nightlyMs / 4, waitUntil);
+  await runRetention(env, time, nightlyMs, waitUntil);
+}
 
 function isOwn(pathname: string): boolean {
   return /^\/(?:v1|operator|\.well-known)(?:\/|$)/.test(pathname);

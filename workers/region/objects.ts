@@ -1,4 +1,5 @@
 import { AuditLogObject } from "../../durable-objects/audit-log/audit-log.ts";
+import { CourierObject } from "../../durable-objects/courier/courier.ts";
 import { GateObject } from "../../durable-objects/gate/gate.ts";
 import { SignInGuardObject } from "../../durable-objects/sign-in-guard/sign-in-guard.ts";
 import { auditStore } from "./audit/store.ts";
@@ -6,6 +7,8 @@ import { bury } from "./audit/dead-letters.ts";
 import { checkpointKey, lastCheckpointKey } from "./audit/object-names.ts";
 import { loadPrincipal } from "./principals/load.ts";
 import { settingsOf } from "./settings.ts";
+import { courierStore } from "./webhooks/courier-store.ts";
+import { handOver } from "./webhooks/hand-over.ts";
 
 /** The Gate of this region: asks the region's Postgres and the global configuration. */
 export class Gate extends GateObject<RegionEnv> {
@@ -45,6 +48,25 @@ export class AuditLog extends AuditLogObject<RegionEnv> {
       bury: (message, reason) => bury(env, message, reason),
       observe: ({ entries, lagMs }) =>
         env.METRICS.writeDataPoint({ indexes: [region], blobs: ["audit.write"], doubles: [entries, lagMs] }),
+    });
+  }
+}
+
+/** The Courier of an endpoint in this region. */
+export class Courier extends CourierObject<RegionEnv> {
+  constructor(ctx: DurableObjectState, env: RegionEnv) {
+    const waitUntil = (promise: Promise<unknown>): void => ctx.waitUntil(promise);
+    const { region, webhookTimeoutMs } = settingsOf(env);
+    super(ctx, env, {
+      store: courierStore(env, waitUntil),
+      timeoutMs: webhookTimeoutMs,
+      enqueue: (delivery, delaySeconds) => handOver(env, [delivery], delaySeconds),
+      observe: ({ error, durationMs }) =>
+        env.METRICS.writeDataPoint({
+          indexes: [region],
+          blobs: ["webhook.try", error ?? "none"],
+          doubles: [durationMs],
+        }),
     });
   }
 }

@@ -1,9 +1,11 @@
 import { z } from "zod";
-import { sealingPrivateKeySchema } from "../../schema/audit/message.ts";
-import { regionSchema, type Region } from "../../schema/regions.ts";
+import { sealingPrivateKeySchema, sealingPublicKeySchema } from "../../schema/audit/message.ts";
+import { regionNames, regionSchema, type Region } from "../../schema/regions.ts";
 import { ConfigCache } from "../config-cache.ts";
 import { auditKeys, signingKeySchema, type AuditKeys } from "./audit/keys.ts";
 import { DataKeyRing, dataKeySchema } from "./sealing/data-key-ring.ts";
+import { RegionSeals } from "./webhooks/region-seals.ts";
+import { CustomerKeys } from "./webhooks/customer-keys.ts";
 import { KeyRing, privateKeySchema } from "./session-keys/key-ring.ts";
 
 /** What a region's Worker is told by its configuration and secrets, read once for each isolate. */
@@ -26,6 +28,12 @@ export interface RegionSettings {
   readonly checkpointMs: number;
   /** How many `AuditLog` objects share the region's customers. */
   readonly auditShards: number;
+  /** Opens and seals what events hold. */
+  readonly customerKeys: CustomerKeys;
+  /** Seals signing secrets to other regions. */
+  readonly regionSeals: RegionSeals;
+  /** How long an endpoint may take to answer a webhook. */
+  readonly webhookTimeoutMs: number;
 }
 
 const envSchema = z.object({
@@ -36,10 +44,12 @@ const envSchema = z.object({
   CONFIG_REFRESH_SECONDS: z.coerce.number().positive(),
   CONFIG_MAX_AGE_SECONDS: z.coerce.number().positive().max(300),
   AUDIT_SHARDS: z.coerce.number().int().min(1).max(256),
+  WEBHOOK_TIMEOUT_MS: z.coerce.number().int().min(1),
   CHECKPOINT_SECONDS: z.coerce.number().positive(),
   SESSION_KEYS: json(z.array(privateKeySchema).min(1)),
   AUDIT_SEALING_KEYS: json(z.array(sealingPrivateKeySchema).min(1)),
   AUDIT_SIGNING_KEY: json(signingKeySchema),
+  AUDIT_PUBLIC_KEYS: json(z.record(z.enum(regionNames), sealingPublicKeySchema)),
   API_KEY_CHECKSUM_KEY: z.string().min(32),
   DIRECTORY_KEY: z.string().min(32),
   DATA_KEYS: json(z.array(dataKeySchema).min(1)),
@@ -74,6 +84,9 @@ export function settingsOf(env: RegionEnv): RegionSettings {
       signing: parsed.AUDIT_SIGNING_KEY,
     }),
     auditShards: parsed.AUDIT_SHARDS,
+    customerKeys: new CustomerKeys(dataKeys),
+    regionSeals: new RegionSeals(parsed.REGION, parsed.AUDIT_PUBLIC_KEYS, parsed.AUDIT_SEALING_KEYS),
+    webhookTimeoutMs: parsed.WEBHOOK_TIMEOUT_MS,
     checkpointMs: parsed.CHECKPOINT_SECONDS * 1000,
   };
   known.set(env, settings);

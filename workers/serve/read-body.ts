@@ -9,10 +9,13 @@ export const maximumBodyBytes = 64 * 1024;
  */
 export async function readJson(
   request: Request,
-  options: { readonly optional?: boolean; readonly limit?: number } = {},
+  { optional, limit }: { readonly optional: boolean; readonly limit: number } = {
+    optional: false,
+    limit: maximumBodyBytes,
+  },
 ): Promise<{ value: unknown; bytes: Uint8Array }> {
-  const bytes = await readBytes(request, options.limit ?? maximumBodyBytes);
-  if (bytes.byteLength === 0 && options.optional === true) return { value: {}, bytes };
+  const bytes = await readBytes(request, limit);
+  if (bytes.byteLength === 0 && optional) return { value: {}, bytes };
   if (!isJson(request.headers.get("content-type"))) {
     throw new AppError("unsupported_media_type", { detail: "Send a body of the type application/json." });
   }
@@ -23,7 +26,8 @@ export async function readJson(
   }
 }
 
-async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
+/** The bytes of a request's body; 413 past the limit. */
+export async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
   const declared = Number(request.headers.get("content-length") ?? 0);
   if (declared > limit) throw tooLarge(limit);
   if (request.body === null) return new Uint8Array();

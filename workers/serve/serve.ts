@@ -1,12 +1,12 @@
 import { Hono, type Context } from "hono";
 import { AppError } from "../../schema/errors.ts";
-import { forwardedHeader, resourceHeader } from "../../schema/forwarded.ts";
+import { forwardedHeader, recordedHeader, resourceHeader } from "../../schema/forwarded.ts";
 import type { RouteContract, RouteInput } from "../../schema/http/route.ts";
 import { problemResponse } from "../../schema/problem.ts";
 import { authorize } from "./authorize.ts";
 import { isDatabaseAway } from "./database.ts";
 import { logFailure } from "./log-failure.ts";
-import { readJson } from "./read-body.ts";
+import { maximumBodyBytes, readJson } from "./read-body.ts";
 import { readServed, type Reply, type Served } from "./served.ts";
 import { validate } from "./validate.ts";
 
@@ -59,7 +59,7 @@ async function answer<R extends RouteContract, Env>(
   authorize(contract.access, unread.actor);
   const params = readParams(contract, c.req.param());
   const query = contract.query && validate(contract.query, c.req.query());
-  const read = contract.body && (await readJson(c.req.raw, { optional: contract.bodyOptional ?? false }));
+  const read = contract.body && (await readJson(c.req.raw, bodyRules(contract)));
   const body = contract.body && validate(contract.body, read?.value);
   const served = read ? { ...unread, bodyBytes: read.bytes } : unread;
   const input = { params, query, body } as RouteInput<R>;
@@ -71,6 +71,11 @@ async function answer<R extends RouteContract, Env>(
   return replyResponse(bare);
 }
 
+/** How the body of a route is read. */
+export function bodyRules({ bodyOptional, bodyLimit }: RouteContract): { optional: boolean; limit: number } {
+  return { optional: bodyOptional ?? false, limit: bodyLimit ?? maximumBodyBytes };
+}
+
 /** A path whose parameter cannot be an id names nothing: 404. */
 function readParams(contract: RouteContract, params: Record<string, string>): unknown {
   if (contract.params === undefined) return undefined;
@@ -80,8 +85,12 @@ function readParams(contract: RouteContract, params: Record<string, string>): un
 }
 
 /** A reply as a response. */
-export function replyResponse({ status, body, stream, headers, created }: Reply): Response {
-  const init = { status, headers: { ...headers, ...(created !== undefined && { [resourceHeader]: created }) } };
+export function replyResponse({ status, body, stream, headers, created, recorded }: Reply): Response {
+  const told = {
+    ...(created !== undefined && { [resourceHeader]: created }),
+    ...(recorded !== undefined && { [recordedHeader]: recorded }),
+  };
+  const init = { status, headers: { ...headers, ...told } };
   if (stream !== undefined) return new Response(stream, init);
   return body === undefined ? new Response(null, init) : Response.json(body, init);
 }

@@ -11,6 +11,8 @@ export interface Served {
   readonly country: string | null;
   /** The client's IP address. Personal: for guess limiting, never for a log. */
   readonly clientAddress: string;
+  /** Personal too. */
+  readonly userAgent: string | null;
   /** The customer that the edge located for a request without a principal: at sign-in. */
   readonly customerId: string | null;
   readonly idempotencyKey: string | null;
@@ -28,6 +30,8 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>;
   /** The id of what was created, for the audit log. */
   readonly created?: string;
+  /** The id of the audit record that was made before the answer: the edge makes no other. */
+  readonly recorded?: string;
 }
 
 /** Reads the facts that the edge forwarded. */
@@ -43,6 +47,7 @@ export function readServed(
     actor: actor === null ? null : parseActor(actor),
     country: headers.get(forwardedHeader.country),
     clientAddress: headers.get(forwardedHeader.clientAddress) ?? "",
+    userAgent: headers.get("user-agent"),
     customerId: headers.get(forwardedHeader.customer),
     idempotencyKey: headers.get("idempotency-key"),
     bodyBytes,

@@ -2,7 +2,7 @@ import { platformCustomerId } from "../../../schema/audit/entry.ts";
 import type { Customer } from "../../../schema/config.ts";
 import { AppError } from "../../../schema/errors.ts";
 import { resourceHeader } from "../../../schema/forwarded.ts";
-import { getMetrics, inRegion } from "../../../schema/http/operations.ts";
+import { getMetrics, inRegion, operatorDecryptEvent } from "../../../schema/http/operations.ts";
 import { createCustomerUser } from "../../../schema/http/operator.ts";
 import type { RouteContract } from "../../../schema/http/route.ts";
 import { isId } from "../../../schema/ids.ts";
@@ -11,6 +11,7 @@ import { validate } from "../../serve/validate.ts";
 import { authenticateOperator } from "../stages/authenticate-operator.ts";
 import { refuseForeignPage } from "../stages/csrf.ts";
 import { forward } from "../stages/forward.ts";
+import { forwardToAny } from "../stages/forward-to-any.ts";
 import type { Passage } from "../stages/passage.ts";
 import { handleMetrics } from "./metrics.ts";
 import { settleHome } from "./users.ts";
@@ -38,8 +39,14 @@ export async function handleOperator(
   }
   if (contract.operationId === getMetrics.operationId) return handleMetrics(passage, actor);
   if (contract.servedBy === "region") {
-    const { region } = validate(inRegion, Object.fromEntries(facts.url.searchParams));
-    passage.recorded = { ...of, customerId: platformCustomerId, region };
+    const query = Object.fromEntries(facts.url.searchParams);
+    if (contract.operationId === operatorDecryptEvent.operationId) {
+      const { region } = validate(operatorDecryptEvent.query, query);
+      return forwardToAny(passage, actor, region === undefined ? regionNames : [region]);
+    }
+    const { region } = validate(inRegion, query);
+    const about = contract.resource === "customer" ? await customerOf(passage, params, null) : null;
+    passage.recorded = { ...of, customerId: about?.id ?? platformCustomerId, region };
     return forward(edge.workers[region], passage, { actor });
   }
   const response = await forward(global, passage, { actor });
@@ -55,8 +62,8 @@ export async function handleOperator(
 async function customerOf(
   { edge, waitUntil }: Passage,
   params: Readonly<Record<string, string>>,
-  response: Response,
+  response: Response | null,
 ): Promise<Customer | null> {
-  const id = params["id"] ?? response.headers.get(resourceHeader) ?? "";
+  const id = params["id"] ?? response?.headers.get(resourceHeader) ?? "";
   return isId("customer", id) ? edge.config.customer(id, waitUntil).catch(() => null) : null;
 }

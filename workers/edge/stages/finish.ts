@@ -1,4 +1,4 @@
-import { resourceHeader } from "../../../schema/forwarded.ts";
+import { recordedHeader, resourceHeader } from "../../../schema/forwarded.ts";
 import type { Passage } from "./passage.ts";
 import { setCorsHeaders } from "./cors.ts";
 import { setRateLimitHeaders } from "./rate-limit-headers.ts";
@@ -19,6 +19,7 @@ const ownSecurity = [
 export function finish(response: Response, passage: Passage): Response {
   const headers = new Headers(response.headers);
   headers.delete(resourceHeader);
+  headers.delete(recordedHeader);
   headers.set("domicile-request-id", passage.facts.requestId);
   if (passage.region !== null) headers.set("domicile-region", passage.region);
   setRateLimitHeaders(headers, passage.limits);

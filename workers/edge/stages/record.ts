@@ -1,6 +1,6 @@
 import type { AuditEntry, Outcome } from "../../../schema/audit/entry.ts";
 import { AppError } from "../../../schema/errors.ts";
-import { resourceHeader } from "../../../schema/forwarded.ts";
+import { recordedHeader, resourceHeader } from "../../../schema/forwarded.ts";
 import type { RouteContract } from "../../../schema/http/route.ts";
 import { newId, timeOfId } from "../../../schema/ids.ts";
 import { problemResponse } from "../../../schema/problem.ts";
@@ -18,6 +18,8 @@ const safeMethods = new Set(["GET", "HEAD", "OPTIONS"]);
 export async function record(passage: Passage, response: Response): Promise<Response> {
   const { recorded, edge, waitUntil } = passage;
   if (recorded === null) return response;
+  // The region has made the record before it answered. A customer's own API cannot say so.
+  if (!passage.proxied && response.headers.has(recordedHeader)) return response;
   const entry = entryOf(passage, recorded, response);
   if (!mayHaveChanged(passage.request.method, response.status)) {
     edge.audit.later(recorded.region, entry, waitUntil);

@@ -18,6 +18,8 @@ export const signingKeySchema = z.object({
 /** The keys of a region's audit log. */
 export interface AuditKeys extends KeyWrapping {
   readonly sealingKeys: () => Promise<readonly SealingKey[]>;
+  /** The public part of the newest of them. */
+  readonly ownPublicKey: () => Promise<SealingKey>;
   /** Signs for one log: the name of its key is the log's (https://c2sp.org/tlog-checkpoint), the key is the region's. */
   readonly signer: (customerId: string) => Promise<NoteSigner>;
   /** The name of a customer's log: the first line of its checkpoints. */
@@ -38,6 +40,7 @@ export function auditKeys(
 ): AuditKeys {
   const name = `${new URL(issuer).host}/audit/${region}`;
   let sealing: readonly SealingKey[] | undefined;
+  let ownPublic: SealingKey | undefined;
   let signing: CryptoKey | undefined;
   const signingKey = async (): Promise<CryptoKey> => {
     const imported = signing ?? (await importSigningKey(secrets.signing));
@@ -46,6 +49,12 @@ export function auditKeys(
   };
   return {
     sealingKeys: async () => (sealing ??= await Promise.all(secrets.sealing.map(importSealingKey))),
+    ownPublicKey: async () => {
+      const [newest] = secrets.sealing;
+      if (newest === undefined) throw new TypeError("a region has a sealing key");
+      const { kty, crv, x, kid } = newest;
+      return (ownPublic ??= await importSealingKey({ kty, crv, x, kid }));
+    },
     signer: async (customerId) => ({
       name: `${name}/${customerId}`,
       privateKey: await signingKey(),

@@ -49,6 +49,11 @@ export class DataKeyRing {
     return new TextDecoder().decode(await crypto.subtle.decrypt(gcm(nonce, id, context), key, content));
   }
 
+  /** Whether the key that sealed something is here. */
+  has(sealed: Uint8Array): boolean {
+    return this.#keys.has(keyIdOf(sealed));
+  }
+
   async #keyFor(id: string, purpose: string): Promise<CryptoKey> {
     const name = `${id}/${purpose}`;
     const known = this.#derived.get(name);

@@ -12,7 +12,7 @@ type Checked = Pick<Customer, "tier" | "key_tiers" | "allowed_regions" | "defaul
 
 /** What upstreams must keep to: an API of the customer's own may have any port, and is never this platform. */
 export function upstreamRules(env: GlobalEnv): PublicUrlRules {
-  return { local: env.DOMICILE_ENV === "local", ports: null, ownHosts: [new URL(env.ISSUER).hostname] };
+  return { local: env.DOMICILE_ENV === "local", ports: null, query: false, ownHosts: [new URL(env.ISSUER).hostname] };
 }
 
 /** Refuses (422) a customer whose parts contradict each other or name what is not there. */

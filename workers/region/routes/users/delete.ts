@@ -8,6 +8,7 @@ import { destroyDataKeys } from "../../audit/destroy-data-keys.ts";
 import { asCustomer } from "../../database.ts";
 import { lockStandingAnd } from "../../principals/lock-standing.ts";
 import { settingsOf } from "../../settings.ts";
+import { eraseEventsOf } from "../../events/erase.ts";
 import { endEverything, tellOfEnd } from "../../users/end-everything.ts";
 import { keepsAnOwner, mayManage } from "../../users/role-rules.ts";
 
@@ -42,6 +43,7 @@ export const handleDeleteUser: Handler<typeof deleteUser, RegionEnv> = async ({ 
     const version = before.deletedAt === null ? before.version + 1 : before.version;
     const over = await endEverything(tx, customerId, params.id, now);
     await destroyDataKeys(tx, customerId, [params.id, ...over.keys.map((key) => key.id)], now);
+    await eraseEventsOf(tx, customerId, params.id);
     await tx.delete(sessions).where(and(eq(sessions.customerId, customerId), eq(sessions.userId, params.id)));
     return { row: { ...before, version }, ended: over };
   });

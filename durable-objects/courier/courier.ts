@@ -1,0 +1,289 @@
+import { DurableObject } from "cloudflare:workers";
+import type { DueDelivery } from "../../schema/webhooks/message.ts";
+import { concurrentTries, hasFailedTooLong, nextStep, redrive, type Result } from "./policy.ts";
+import { post } from "./post.ts";
+import { Probe } from "./probe.ts";
+import { Results } from "./results.ts";
+import type { CourierStore, Outgoing, Pulled } from "./store.ts";
+
+/** What a Courier needs of its region. */
+export interface CourierPorts {
+  readonly store: CourierStore;
+  /** How long an endpoint may take to answer, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Sends a delivery through the queue, to come back after whole seconds; resolves to whether the queue has taken it. */
+  readonly enqueue: (delivery: DueDelivery, delaySeconds: number) => Promise<boolean>;
+  /** Told of each try. */
+  readonly observe: (result: Result) => void;
+}
+
+/** Deliveries read at once. */
+const pullRows = 25;
+/** Results written at once. */
+const writeRows = 100;
+/** By when work that was begun is looked at again, should the object have died meanwhile, in milliseconds. */
+const safetyMs = 35_000;
+/** What is due so soon is waited for; what is due later comes back through the queue. In milliseconds. */
+const nearMs = 2500;
+/** How long after its time a delivery is looked at although no message has come, in milliseconds. */
+const overdueMs = 1000;
+/** The pause after Postgres was away, in milliseconds. */
+const awayMs = 5000;
+/** An endpoint that has not been read. */
+const none = { nextDue: null, parkedDue: null, failingSince: null, enabled: false };
+
+/**
+ * Delivers to one endpoint. What is due, Postgres knows; a message only says that it is time to look. At most five tries are under way at
+ * once (one, and in order, where the endpoint asked for that). A result is kept here until Postgres has it: what was delivered is never posted
+ * again, but where the object died between an answer and its result.
+ */
+export class CourierObject<Env> extends DurableObject<Env> {
+  readonly #ports: CourierPorts;
+  readonly #results: Results;
+  readonly #probe: Probe;
+  /** Deliveries in hand: read and waiting, or under way. */
+  #ready: Outgoing[] = [];
+  readonly #active = new Set<string>();
+  /** The endpoint as it was last read, with what is known since. */
+  #endpoint: Pulled | null = null;
+  /** When the next dead letters may be taken up, and the next try may begin, epoch milliseconds. */
+  #redriveAt = 0;
+  #nextStart = 0;
+  /** Whether there may be something due that has not been read. */
+  #more = false;
+  #awayUntil = 0;
+  #running: Promise<void> | null = null;
+  #signal = Promise.withResolvers<void>();
+  #alarmAt: number | null = null;
+
+  constructor(ctx: DurableObjectState, env: Env, ports: CourierPorts) {
+    super(ctx, env);
+    this.#ports = ports;
+    this.#results = new Results(ctx.storage.sql);
+    this.#probe = new Probe(ctx.storage.kv);
+  }
+
+  /** Says that something is due at the endpoint. When this resolves, the object will look, even if it dies meanwhile. */
+  async wake(endpointId: string): Promise<void> {
+    if (this.ctx.storage.kv.get("endpoint") === undefined) this.ctx.storage.kv.put("endpoint", endpointId);
+    await this.#alarmBy(Date.now() + safetyMs);
+    this.#more = true;
+    this.ctx.waitUntil(this.#run());
+  }
+
+  /** Takes up what was left, and probes when it is time to. */
+  override async alarm(): Promise<void> {
+    this.#alarmAt = null;
+    this.#more = true;
+    await this.#run();
+  }
+
+  /** Works until nothing is due; those who come meanwhile join in. */
+  #run(): Promise<void> {
+    this.#notify();
+    this.#running ??= this.#work();
+    return this.#running;
+  }
+
+  async #work(): Promise<void> {
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- a round after the other
+      while (await this.#round());
+    } catch (error) {
+      // Postgres, or the configuration, is away: nothing is lost, and it is looked at again.
+      this.#awayUntil = Date.now() + awayMs;
+      const name = error instanceof Error ? error.name : typeof error;
+      console.error(
+        JSON.stringify({ level: "error", event: "courier.paused", endpoint: this.#endpointId, error: name }),
+      );
+    } finally {
+      // In one step with the last look at what is to be done: who comes after this begins anew.
+      this.#running = null;
+    }
+    if (this.#more && Date.now() >= this.#awayUntil) return this.#run();
+    await this.#setNextAlarm();
+  }
+
+  /** Writes, reads and begins what there is, then waits for something to happen. False when there is nothing to wait for. */
+  async #round(): Promise<boolean> {
+    // While Postgres is away nothing can be read or written: what is under way ends by itself, and the alarm goes on from there.
+    if (Date.now() < this.#awayUntil) return false;
+    await this.#write();
+    const now = Date.now();
+    if (this.#dueAt <= now) this.#more = true;
+    if (this.#more && this.#ready.length === 0) await this.#pull();
+    const waitMs = this.#start();
+    if (this.#more && this.#ready.length === 0) return true;
+    if (this.#writable) return true;
+    const dueInMs = this.#dueAt - Date.now();
+    if (this.#active.size === 0 && this.#ready.length === 0 && dueInMs > nearMs) return false;
+    await this.#happening(Math.max(1, Math.min(waitMs, dueInMs, safetyMs)));
+    return true;
+  }
+
+  /** When something will be due that is not now, epoch milliseconds: a delivery, a dead letter to take up, a probe. */
+  get #dueAt(): number {
+    const { nextDue, parkedDue, failingSince, enabled } = this.#endpoint ?? none;
+    if (!enabled) return Infinity;
+    const parkedAt =
+      failingSince === null ? Math.max(parkedDue ?? Infinity, this.#redriveAt) : (this.#probe.at ?? Infinity);
+    return Math.min(nextDue ?? Infinity, parkedDue === null ? Infinity : parkedAt);
+  }
+
+  get #writable(): boolean {
+    return [...this.#results.ids].some((id) => !this.#active.has(id));
+  }
+
+  /** Begins tries as far as there is room for them; returns for how long there is not, in milliseconds. */
+  #start(): number {
+    const room = this.#endpoint?.fifo === true ? 1 : concurrentTries;
+    const { ratePerSecond = null } = this.#endpoint ?? {};
+    while (this.#active.size < room) {
+      const now = Date.now();
+      if (ratePerSecond !== null && now < this.#nextStart) return this.#nextStart - now;
+      const outgoing = this.#ready.shift();
+      if (outgoing === undefined) break;
+      if (ratePerSecond !== null) this.#nextStart = Math.max(now, this.#nextStart) + 1000 / ratePerSecond;
+      this.#active.add(outgoing.deliveryId);
+      this.ctx.waitUntil(this.#try(outgoing));
+    }
+    return safetyMs;
+  }
+
+  async #try(outgoing: Outgoing): Promise<void> {
+    const { customerId, deliveryId, number } = outgoing;
+    try {
+      const attemptedAt = Date.now();
+      const posted = await post(outgoing.webhook, this.#ports.timeoutMs);
+      const step = nextStep(outgoing, posted, Date.now(), Math.random());
+      const { statusCode, error, durationMs } = posted;
+      const tried = { customerId, deliveryId, number, statusCode, error, durationMs, attemptedAt, ...step };
+      // First that it was tried; what was answered can be missed.
+      this.#results.keep({ ...tried, excerpt: null });
+      if (posted.excerpt !== null) {
+        const excerpt = Buffer.from(await outgoing.sealExcerpt(posted.excerpt)).toString("base64");
+        if (this.#results.ids.has(deliveryId)) this.#results.keep({ ...tried, excerpt });
+      }
+      this.#ports.observe({ ...tried, excerpt: null });
+    } catch (error) {
+      const name = error instanceof Error ? error.name : typeof error;
+      console.error(JSON.stringify({ level: "error", event: "courier.not_tried", delivery: deliveryId, error: name }));
+      this.#awayUntil = Date.now() + awayMs;
+    } finally {
+      this.#active.delete(deliveryId);
+      this.#notify();
+    }
+  }
+
+  async #pull(): Promise<void> {
+    this.#more = false;
+    const now = Date.now();
+    const parked = { answering: now >= this.#redriveAt ? redrive.rows : 0, failing: this.#probe.isDue(now) ? 1 : 0 };
+    const except = [...this.#active, ...this.#results.ids];
+    const pulled = await this.#ports.store.pull({ endpointId: this.#endpointId, limit: pullRows, except, parked, now });
+    this.#endpoint = pulled;
+    if (pulled === null) return this.#probe.forget();
+    this.#ready.push(...pulled.deliveries);
+    const tookUp = pulled.deliveries.some((outgoing) => outgoing.parked);
+    this.#more = pulled.more;
+    if (!pulled.enabled || pulled.parkedDue === null || pulled.failingSince === null) this.#probe.forget();
+    else if (parked.failing > 0) this.#probe.begun(now, tookUp);
+    else this.#probe.plan(now);
+    if (tookUp && pulled.failingSince === null) this.#redriveAt = now + redrive.pauseMs;
+  }
+
+  /** Brings results into Postgres, then sends on what is to be tried again, and only then forgets them. */
+  async #write(): Promise<void> {
+    const results = this.#results.take(writeRows).filter(({ deliveryId }) => !this.#active.has(deliveryId));
+    if (results.length === 0) return;
+    // Woken from sleep by what was left: whether the endpoint failed before is in Postgres.
+    if (this.#endpoint === null) await this.#pull();
+    const succeeded = results.some(({ status }) => status === "delivered");
+    const since = this.#endpoint?.failingSince ?? Math.min(...results.map((one) => one.attemptedAt));
+    const failingSince = succeeded ? null : since;
+    await this.#ports.store.write(this.#endpointId, results, failingSince);
+    for (const result of results) this.#note(result, failingSince);
+    await Promise.all(results.map((result) => this.#sendOn(result)));
+    this.#results.forget(results.map(({ deliveryId }) => deliveryId));
+    if (this.#endpoint?.fifo === true) this.#more = true;
+    if (results.some(({ gone }) => gone)) await this.#disable("gone");
+    else if (hasFailedTooLong(failingSince, Date.now())) await this.#disable("failing");
+  }
+
+  /** Remembers what a result has changed of the endpoint, until it is read again. */
+  #note({ status, nextAttemptAt, redriveAt }: Result, failingSince: number | null): void {
+    if (this.#endpoint === null) return;
+    const nextDue = earlier(this.#endpoint.nextDue, nextAttemptAt);
+    const parkedDue = earlier(this.#endpoint.parkedDue, redriveAt);
+    this.#endpoint = { ...this.#endpoint, failingSince, nextDue, parkedDue };
+    if (failingSince === null) this.#probe.forget();
+    else if (status === "dead_letter") this.#probe.plan(Date.now());
+  }
+
+  async #sendOn({ status, deliveryId, nextAttemptAt, number, statusCode, error }: Result): Promise<void> {
+    if (status === "dead_letter") {
+      const facts = { endpoint: this.#endpointId, delivery: deliveryId, attempts: number, status: statusCode, error };
+      console.error(JSON.stringify({ level: "error", event: "webhook.dead_letter", ...facts }));
+    }
+    if (status !== "pending" || nextAttemptAt === null) return;
+    const delaySeconds = Math.max(0, Math.floor((nextAttemptAt - Date.now()) / 1000));
+    // Where the queue refuses, the alarm comes back to it.
+    await this.#ports.enqueue({ id: deliveryId, endpoint_id: this.#endpointId }, delaySeconds);
+  }
+
+  async #disable(reason: "gone" | "failing"): Promise<void> {
+    await this.#ports.store.disable(this.#endpointId, reason);
+    console.error(
+      JSON.stringify({ level: "error", event: "webhook_endpoint.disabled", endpoint: this.#endpointId, reason }),
+    );
+    this.#ready = [];
+    this.#more = true;
+  }
+
+  /** When to look again: at what is due later (should its message be lost), at the probe, at what could not be written. */
+  async #setNextAlarm(): Promise<void> {
+    if (this.#running !== null) return;
+    const now = Date.now();
+    const away = this.#awayUntil > now || this.#results.ids.size > 0 || this.#active.size > 0;
+    const at = Math.min(Math.max(this.#dueAt, now) + overdueMs, away ? Math.max(now, this.#awayUntil) + 1 : Infinity);
+    if (at !== Infinity) {
+      this.#alarmAt = at;
+      await this.ctx.storage.setAlarm(at);
+    } else if (this.#alarmAt !== null) {
+      this.#alarmAt = null;
+      await this.ctx.storage.deleteAlarm();
+    }
+  }
+
+  async #alarmBy(time: number): Promise<void> {
+    this.#alarmAt ??= await this.ctx.storage.getAlarm();
+    if (this.#alarmAt !== null && this.#alarmAt <= time) return;
+    this.#alarmAt = time;
+    await this.ctx.storage.setAlarm(time);
+  }
+
+  get #endpointId(): string {
+    const id = this.ctx.storage.kv.get<string>("endpoint");
+    if (id === undefined) throw new Error("a Courier works for an endpoint");
+    return id;
+  }
+
+  #notify(): void {
+    this.#signal.resolve();
+    this.#signal = Promise.withResolvers();
+  }
+
+  /** Resolves when something has happened, after `ms` at the latest. */
+  async #happening(ms: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((ended) => {
+      timer = setTimeout(ended, ms);
+    });
+    await Promise.race([this.#signal.promise, late]);
+    clearTimeout(timer);
+  }
+}
+
+function earlier(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b);
+}

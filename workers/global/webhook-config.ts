@@ -1,0 +1,130 @@
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { and, desc, eq, gt, isNotNull, isNull, lt, or, sql } from "drizzle-orm";
+import type { PublicKeyVersion, WebhookConfigApi } from "../../schema/config.ts";
+import { crossRegionEndpoints, publicKeys } from "../../schema/tables/global/public-keys.ts";
+import type { CrossRegionEndpoint } from "../../schema/webhooks/cross-region.ts";
+import type { PublicJwk } from "../../schema/webhooks/public-key.ts";
+import { withDatabase, type Database } from "../serve/database.ts";
+
+type Row = typeof publicKeys.$inferSelect;
+interface Key {
+  readonly id: string;
+  readonly kid: string;
+  readonly jwk: PublicJwk;
+}
+
+/** The versions of a customer's public keys that are neither revoked nor past their grace, newest key and version first. */
+export async function unrevokedKeys(
+  database: Pick<Database, "select">,
+  customerId: string,
+): Promise<PublicKeyVersion[]> {
+  const valid = or(isNull(publicKeys.expiresAt), gt(publicKeys.expiresAt, sql`now()`));
+  const rows = await database
+    .select()
+    .from(publicKeys)
+    .where(and(eq(publicKeys.customerId, customerId), isNull(publicKeys.revokedAt), valid))
+    .orderBy(desc(publicKeys.id), desc(publicKeys.version));
+  return rows.map(present);
+}
+
+/** The endpoints that a customer has published for other regions. */
+export async function publishedEndpoints(database: Database, customerId: string): Promise<CrossRegionEndpoint[]> {
+  const rows = await database
+    .select({ endpoint: crossRegionEndpoints.endpoint })
+    .from(crossRegionEndpoints)
+    .where(and(eq(crossRegionEndpoints.customerId, customerId), isNotNull(crossRegionEndpoints.endpoint)));
+  return rows.flatMap(({ endpoint }) => (endpoint === null ? [] : [endpoint]));
+}
+
+/** Writes what webhooks keep in the global configuration, for the regions: public keys, and endpoints that opted in to events of other regions. */
+export class WebhookConfig extends WorkerEntrypoint<GlobalEnv> implements WebhookConfigApi {
+  /** Registers a key; `taken` if the customer has it already. */
+  async createKey(customerId: string, key: Key): Promise<"created" | "taken"> {
+    const made = await this.#write((database) => insertVersion(database, customerId, key, 1));
+    return made ? "created" : "taken";
+  }
+
+  /** The valid versions, from the primary. */
+  async keys(customerId: string): Promise<PublicKeyVersion[]> {
+    return this.#write((database) => unrevokedKeys(database, customerId));
+  }
+
+  /** Makes a new version and ends the ones before after the grace, if they do not end sooner. */
+  async rotateKey(customerId: string, key: Key, graceSeconds: number): Promise<"rotated" | "taken" | "missing"> {
+    return this.#write((database) =>
+      database.transaction(async (tx) => {
+        const own = and(eq(publicKeys.customerId, customerId), eq(publicKeys.id, key.id), isNull(publicKeys.revokedAt));
+        const [newest] = await tx
+          .select()
+          .from(publicKeys)
+          .where(own)
+          .orderBy(desc(publicKeys.version))
+          .limit(1)
+          .for("update");
+        if (newest === undefined) return "missing";
+        if (!(await insertVersion(tx, customerId, key, newest.version + 1))) return "taken";
+        const end = new Date(Date.now() + graceSeconds * 1000);
+        await tx
+          .update(publicKeys)
+          .set({ expiresAt: end })
+          .where(
+            and(
+              own,
+              lt(publicKeys.version, newest.version + 1),
+              or(isNull(publicKeys.expiresAt), gt(publicKeys.expiresAt, end)),
+            ),
+          );
+        return "rotated";
+      }),
+    );
+  }
+
+  /** Revokes every version of a key. */
+  async revokeKey(customerId: string, id: string): Promise<"revoked" | "missing"> {
+    const rows = await this.#write((database) =>
+      database
+        .update(publicKeys)
+        .set({ revokedAt: new Date() })
+        .where(and(eq(publicKeys.customerId, customerId), eq(publicKeys.id, id), isNull(publicKeys.revokedAt)))
+        .returning({ version: publicKeys.version }),
+    );
+    return rows.length > 0 ? "revoked" : "missing";
+  }
+
+  /** Publishes an endpoint, or takes it back. An older version than the one that is there changes nothing. */
+  async publish(customerId: string, id: string, version: number, endpoint: CrossRegionEndpoint | null): Promise<void> {
+    const values = { version, endpoint, updatedAt: new Date() };
+    await this.#write((database) =>
+      database
+        .insert(crossRegionEndpoints)
+        .values({ customerId, id, ...values })
+        .onConflictDoUpdate({
+          target: crossRegionEndpoints.id,
+          set: values,
+          setWhere: sql`${crossRegionEndpoints.version} < ${version} and ${crossRegionEndpoints.customerId} = ${customerId}`,
+        }),
+    );
+  }
+
+  #write<T>(work: (database: Database) => Promise<T>): Promise<T> {
+    return withDatabase(this.env.DB, work, (promise) => this.ctx.waitUntil(promise));
+  }
+}
+
+async function insertVersion(
+  database: Pick<Database, "insert">,
+  customerId: string,
+  key: Key,
+  version: number,
+): Promise<boolean> {
+  const made = await database
+    .insert(publicKeys)
+    .values({ customerId, ...key, version, createdAt: new Date() })
+    .onConflictDoNothing()
+    .returning({ version: publicKeys.version });
+  return made.length === 1;
+}
+
+function present({ id, version, kid, jwk, createdAt, expiresAt }: Row): PublicKeyVersion {
+  return { id, version, kid, jwk, created_at: createdAt.getTime(), expires_at: expiresAt?.getTime() ?? null };
+}

@@ -1,0 +1,96 @@
+import { base64url } from "jose";
+import { newId } from "../../../schema/ids.ts";
+import { keyedHash } from "../../../schema/login-hash.ts";
+import type { Principal } from "../../../schema/principal.ts";
+import { withClient } from "../../serve/database.ts";
+import type { Served } from "../../serve/served.ts";
+import { invalid } from "../../serve/validate.ts";
+import { settingsOf } from "../settings.ts";
+import { handOver } from "../webhooks/hand-over.ts";
+import { insertEvent, type NewEvent } from "./insert.ts";
+
+/** What somebody wants to emit. */
+export type Emission = Pick<NewEvent, "type" | "userId" | "data" | "to">;
+
+/** An event that is committed; `repeated`: the same request has committed it before. */
+export interface Accepted {
+  readonly id: string;
+  readonly type: string;
+  readonly createdAt: Date;
+  readonly deliveryIds: readonly string[];
+  readonly repeated: boolean;
+}
+
+/** For how long the same request makes the same event, in milliseconds. */
+const repeatedMs = 24 * 3_600_000;
+
+/**
+ * Commits an event with its deliveries, then hands them to the queue behind the answer. What a crash in between leaves behind, the sweeper
+ * hands over. 422 for somebody who is no user of the customer here; 503, and nothing is committed, when it cannot be known where it goes.
+ */
+export async function acceptEvent(
+  principal: Principal,
+  emission: Emission,
+  served: Served,
+  env: RegionEnv,
+): Promise<Accepted> {
+  const settings = settingsOf(env);
+  const { customer_id: customerId } = principal;
+  const requestHash = await hashOf(principal, served, settings.hashKey);
+  const opted = await settings.config.crossRegionEndpoints(customerId, served.waitUntil);
+  const event: NewEvent = { ...emission, customerId, id: newId("event"), createdAt: new Date(), requestHash };
+  const accepted = await withClient(
+    env.DB,
+    (client) =>
+      client.begin(async (sql) => {
+        const scope = sql`select set_config('app.customer_id', ${customerId}, true)`;
+        const known = emission.userId === null ? null : await isUser(sql, scope, customerId, emission.userId);
+        if (known === false) throw invalid("user_id", "is not a user of the customer");
+        await scope;
+        const before = requestHash === null ? null : await earlier(sql, customerId, requestHash);
+        if (before !== null) return before;
+        const inserted = await insertEvent(sql, settings, event, opted);
+        if (inserted === null) return await earlier(sql, customerId, requestHash ?? "");
+        const { id, type, createdAt } = event;
+        const ids = inserted.deliveries.map((delivery) => delivery.id);
+        return { accepted: { id, type, createdAt, deliveryIds: ids, repeated: false }, due: inserted.deliveries };
+      }),
+    served.waitUntil,
+  );
+  if (accepted === null) throw new Error("an event is neither inserted nor there");
+  served.waitUntil(handOver(env, accepted.due, 0));
+  return accepted.accepted;
+}
+
+type Sql = Parameters<typeof insertEvent>[0];
+
+async function isUser(sql: Sql, scope: PromiseLike<unknown>, customerId: string, userId: string): Promise<boolean> {
+  // One after the other on the connection, in one round trip.
+  const [, rows] = await Promise.all([
+    scope,
+    sql`select from users where customer_id = ${customerId} and id = ${userId} and deleted_at is null`,
+  ]);
+  return rows.length === 1;
+}
+
+/** What the same request has made within a day; an older event gives the hash up. */
+async function earlier(sql: Sql, customerId: string, requestHash: string) {
+  const oldest = new Date(Date.now() - repeatedMs);
+  await sql`update events set request_hash = null
+    where customer_id = ${customerId} and request_hash = ${requestHash} and created_at < ${oldest}`;
+  const [row] = await sql<{ id: string; type: string; created_at: Date; deliveries: string[] }[]>`
+    select e.id, e.type, e.created_at, (select coalesce(json_agg(d.id order by d.seq), '[]') from deliveries d
+        where d.customer_id = e.customer_id and d.event_id = e.id) as deliveries
+      from events e where e.customer_id = ${customerId} and e.request_hash = ${requestHash}`;
+  if (row === undefined) return null;
+  const { id, type, created_at: createdAt, deliveries: deliveryIds } = row;
+  return { accepted: { id, type, createdAt, deliveryIds, repeated: true }, due: [] };
+}
+
+/** Names a request that may be repeated; null without an `Idempotency-Key`. */
+async function hashOf({ id }: Principal, served: Served, hashKey: string): Promise<string | null> {
+  const { idempotencyKey, path, bodyBytes } = served;
+  if (idempotencyKey === null) return null;
+  const body = base64url.encode(new Uint8Array(await crypto.subtle.digest("SHA-256", bodyBytes)));
+  return keyedHash("event", JSON.stringify([id, path, idempotencyKey, body]), hashKey);
+}
