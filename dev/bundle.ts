@@ -20,7 +20,15 @@ export const workerConfigs = {
 export type WorkerName = keyof typeof workerConfigs;
 
 /** What a bundle is made from: these folders, the versions of its dependencies, and the Worker's configuration. */
-const ingredients = ["workers", "durable-objects", "queues", "schema", "package-lock.json", "tsconfig.json"];
+const ingredients = [
+  "workers",
+  "durable-objects",
+  "queues",
+  "schema",
+  "docs/openapi.json",
+  "package-lock.json",
+  "tsconfig.json",
+];
 
 /** Returns a Worker's script, bundled as `wrangler deploy` would upload it. One made from the same sources is used again. */
 export async function bundle(worker: WorkerName): Promise<string> {

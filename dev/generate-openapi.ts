@@ -139,11 +139,13 @@ function problemsOf(route: RouteContract): [number, string][] {
     [guarded, 403, "Known, but not allowed."],
     [route.params !== undefined, 404, "Not there, or another customer's."],
     [
-      route.creates === true || route.access.who === "operator" || /^(?:update|delete)/.test(route.operationId),
+      (guarded && route.method === "POST") ||
+        route.access.who === "operator" ||
+        /^(?:update|delete)/.test(route.operationId),
       409,
       "Contradicts what is there.",
     ],
-    [route.body !== undefined, 413, "The body is larger than 64 KiB."],
+    [route.body !== undefined, 413, `The body is larger than ${(route.bodyLimit ?? 64 * 1024) / 1024} KiB.`],
     [route.body !== undefined, 415, "The body is not JSON by its type."],
     [
       route.body !== undefined || route.query !== undefined || route.creates === true,

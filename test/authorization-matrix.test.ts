@@ -17,6 +17,7 @@ interface Cast {
   readonly users: Readonly<Record<Role, TestUser>>;
   readonly victimUser: string;
   readonly victimKey: string;
+  readonly victims: Readonly<Record<"event" | "webhook_endpoint" | "delivery" | "public_key", string>>;
   readonly customerId: string;
 }
 
@@ -46,6 +47,7 @@ async function gather(): Promise<Cast> {
     customerId: customer.id,
     victimUser: (await newUser(customer, "member", "eu")).id,
     victimKey: (await newKey(owner)).id,
+    victims: await gatherWebhooks(owner),
     tokens: {
       forged: `${owner.token.slice(0, -4)}AAAA`,
       expired: await expiredToken(owner, customer.id),
@@ -61,6 +63,35 @@ async function gather(): Promise<Cast> {
     },
   };
 }
+
+/** An endpoint that is never called, an event for it, and a public key. */
+async function gatherWebhooks(owner: TestUser): Promise<Cast["victims"]> {
+  const make = (path: string, body: object) =>
+    call<{ id: string }>(path, { method: "POST", token: owner.token, body: { ...body } });
+  const endpoint = await make("/v1/webhook-endpoints", { url: "http://127.0.0.1:9/" });
+  const event = await make("/v1/events", { type: "matrix.made", data: 1 });
+  const listed = await call<{ data: { id: string }[] }>("/v1/deliveries", { token: owner.token });
+  const key = await make("/v1/public-keys", { jwk: x25519 });
+  return {
+    event: event.body.id,
+    webhook_endpoint: endpoint.body.id,
+    delivery: listed.body.data[0]?.id ?? "none",
+    public_key: key.body.id,
+  };
+}
+
+/** RFC 8037 appendix A.6. */
+const x25519 = { kty: "OKP", crv: "X25519", x: "3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08" };
+
+/** Bodies of routes that want more than `{}`: what is wrong with a request must be who makes it. */
+const bodies: Readonly<Record<string, unknown>> = {
+  decryptEvent: { reason: "the matrix" },
+  decryptDelivery: { reason: "the matrix" },
+  operatorDecryptEvent: { reason: "the matrix", ticket: "T-1" },
+  revealWebhookSecret: { reason: "the matrix" },
+  recoverWebhookEndpoint: { since: "2026-01-01T00:00:00Z" },
+  rotatePublicKey: { jwk: x25519, grace_seconds: 0 },
+};
 
 /** A token of a live session, signed by the region's own key, that ended a minute ago. */
 async function expiredToken(user: TestUser, customerId: string): Promise<string> {
@@ -91,6 +122,10 @@ function pathFor(contract: RouteContract, persona: Persona): string {
     api_key: real ? cast.victimKey : newId("apiKey"),
     session: real ? cast.users.owner.sessionId : newId("session"),
     customer: newId("customer"),
+    event: real ? cast.victims.event : newId("event"),
+    webhook_endpoint: real ? cast.victims.webhook_endpoint : newId("webhookEndpoint"),
+    delivery: real ? cast.victims.delivery : newId("delivery"),
+    public_key: real ? cast.victims.public_key : newId("publicKey"),
   };
   return contract.path.replace("{id}", ids[contract.resource] ?? "none").replace("{name}", "none");
 }
@@ -117,7 +152,7 @@ describe("authorization matrix", () => {
         const request = {
           method: contract.method,
           ...(token !== undefined && { token }),
-          ...(contract.body && { body: {} }),
+          ...(contract.body && { body: bodies[contract.operationId] ?? {} }),
         };
         const answer = await call(pathFor(contract, persona), request);
         if (wanted === "let in") expect([401, 403, 500]).not.toContain(answer.status);
@@ -133,5 +168,9 @@ describe("authorization matrix", () => {
     const keys = await call<{ data: { id: string; revoked_at: string | null }[] }>("/v1/api-keys?limit=100", { token });
     expect(keys.body.data.find((key) => key.id === cast.victimKey)?.revoked_at).toBeNull();
     expect((await call("/v1/me", { token: cast.users.owner.token })).status).toBe(200);
+    const endpoint = await call(`/v1/webhook-endpoints/${cast.victims.webhook_endpoint}`, { token });
+    expect(endpoint.body).toMatchObject({ status: "enabled", url: "http://127.0.0.1:9/" });
+    const publicKeys = await call<{ data: { id: string; versions: unknown[] }[] }>("/v1/public-keys", { token });
+    expect(publicKeys.body.data.find(({ id }) => id === cast.victims.public_key)?.versions).toHaveLength(1);
   });
 });

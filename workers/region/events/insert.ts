@@ -79,9 +79,9 @@ export async function insertEvent(
         on conflict (customer_id, request_hash) where request_hash is not null do nothing
         returning id, created_at
     ), made as (
-      insert into deliveries (customer_id, id, endpoint_id, event_id, status, parked_for, next_attempt_at, created_at)
+      insert into deliveries (customer_id, id, endpoint_id, event_id, status, parked_for, redrive_at, next_attempt_at, created_at)
         select ${customerId}, d.id, d.endpoint_id, event.id, d.status,
-            case d.status when 'dead_letter' then 'endpoint_disabled' end,
+            case d.status when 'dead_letter' then 'endpoint_disabled' end, case d.status when 'dead_letter' then event.created_at end,
             case d.status when 'pending' then event.created_at end, event.created_at
           from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as d(id text, endpoint_id text, status text), event
           order by d.id

@@ -8,9 +8,14 @@ import { settingsOf } from "../../settings.ts";
 /** The numbers of this region, for the edge to put together. What cannot be had now is left out, and `_up` says so. */
 export const handleRegionMetrics: Handler<typeof getMetrics, RegionEnv> = async (_input, served, env) => {
   const { region } = settingsOf(env);
-  const parts = await Promise.allSettled([ofDatabase(env, served.waitUntil), ofLogs(env), ofDeadQueue(env)]);
+  const parts = await Promise.allSettled([
+    ofDatabase(env, served.waitUntil),
+    ofLogs(env),
+    ofDeadQueue(env),
+    ofWebhooks(env, served.waitUntil),
+  ]);
   const metrics = parts.flatMap((part) => (part.status === "fulfilled" ? part.value : []));
-  const names = ["postgres", "audit_log", "dead_letter_queue"];
+  const names = ["postgres", "audit_log", "dead_letter_queue", "webhooks"];
   const up = parts.map((part, at) => {
     return { labels: { region, part: names[at] ?? "" }, value: part.status === "fulfilled" ? 1 : 0 };
   });
@@ -92,6 +97,46 @@ async function ofDeadQueue(env: RegionEnv): Promise<Metric[]> {
   return [
     gauge("domicile_dead_letter_queue_depth", "Dead letters that are not stored yet.", region, backlogCount),
     gauge("domicile_dead_letter_queue_oldest_seconds", "Age of the oldest of them.", region, age),
+  ];
+}
+
+/** For how long back delivery latency is looked at, in minutes. */
+const latencyMinutes = 5;
+
+async function ofWebhooks(env: RegionEnv, waitUntil: (promise: Promise<unknown>) => void): Promise<Metric[]> {
+  const { region } = settingsOf(env);
+  const [{ backlogCount }, [row]] = await Promise.all([
+    env.WEBHOOKS.metrics(),
+    withClient(
+      env.DB_WEBHOOKS,
+      (sql) => sql<
+        { dead: string; pending: string; oldest: string | null; disabled: string; p50: number; p99: number }[]
+      >`
+        select (select count(*) from deliveries where status = 'dead_letter') as dead, d.*, l.*,
+            (select count(*) from webhook_endpoints where status = 'disabled' and deleted_at is null) as disabled
+          from (select count(*) as pending, extract(epoch from now() - min(created_at)) as oldest from deliveries where status = 'pending') d,
+            (select percentile_cont(0.5) within group (order by took) as p50, percentile_cont(0.99) within group (order by took) as p99
+              from (select extract(epoch from delivered_at - created_at) as took from deliveries
+                where delivered_at > now() - make_interval(mins => ${latencyMinutes})) recent) l`,
+      waitUntil,
+    ),
+  ]);
+  const latency = (quantile: string, value: number | undefined) => ({
+    labels: { region, quantile },
+    value: Number(value ?? 0),
+  });
+  return [
+    gauge("domicile_webhook_queue_depth", "Messages that wait in the webhook queue.", region, backlogCount),
+    gauge("domicile_webhook_pending", "Deliveries that are not made and not parked.", region, row?.pending),
+    gauge("domicile_webhook_pending_oldest_seconds", "Age of the oldest of them.", region, row?.oldest ?? 0),
+    gauge("domicile_webhook_dead_letters", "Deliveries that are parked.", region, row?.dead),
+    gauge("domicile_webhook_endpoints_disabled", "Endpoints that get nothing.", region, row?.disabled),
+    {
+      name: "domicile_webhook_delivery_latency_seconds",
+      help: "From acceptance to delivery, of the last five minutes.",
+      type: "gauge",
+      samples: [latency("0.5", row?.p50), latency("0.99", row?.p99)],
+    },
   ];
 }
 
