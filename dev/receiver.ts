@@ -15,13 +15,14 @@ export interface Received {
   readonly at: number;
 }
 
-/** How a receiver answers: a status, after a while, with headers; `hang`: never. */
+/** How a receiver answers: a status, after a while, with headers; `hang`: never; `stalls`: a status, and never the rest. */
 export interface Answering {
   readonly status: number;
   readonly afterMs?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly hang?: boolean;
+  readonly stalls?: boolean;
 }
 
 /** A customer's receiver of webhooks. */
@@ -55,11 +56,19 @@ export async function startReceiver(port = 0): Promise<Receiver> {
   };
   const reply = (one: Received, response: ServerResponse): void => {
     const refused = secrets.has(one.path) && one.verified === null;
-    const { status, afterMs = 0, headers = {}, body, hang } = refused ? { status: 400 } : receiver.answer(one);
+    const {
+      status,
+      afterMs = 0,
+      headers = {},
+      body,
+      hang,
+      stalls,
+    }: Answering = refused ? { status: 400 } : receiver.answer(one);
     if (hang === true) return;
     setTimeout(() => {
       response.writeHead(status, headers);
-      response.end(body);
+      if (stalls === true) response.write("…");
+      else response.end(body);
     }, afterMs);
   };
   await new Promise<void>((listening) => server.listen(port, "127.0.0.1", listening));

@@ -3,7 +3,7 @@ import { Webhook as SvixWebhook } from "svix";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startReceiver, type Receiver } from "../dev/receiver.ts";
 import type { EventView } from "../schema/http/events.ts";
-import { act, at, emit, newEndpoint, untilStatus, type MadeEndpoint } from "./webhook-world.ts";
+import { act, emit, newEndpoint, newestAt, untilStatus, type MadeEndpoint } from "./webhook-world.ts";
 import { baseUrl, call, newCustomer, newKey, newUser, operate, type TestCustomer, type TestUser } from "./world.ts";
 
 let receiver: Receiver;
@@ -38,11 +38,11 @@ describe("an event", () => {
     expect(response.status).toBe(202);
     expect(event.region).toBe("us");
     await untilStatus(token, event.id, "delivered");
-    const [received] = at(receiver, "/paid");
-    expect(received?.body).toBe(`{"type":"invoice.paid","timestamp":"${event.created_at}","data":${data}}`);
-    expect(received?.id).toBe(event.id);
-    expect(received?.verified).toMatchObject({ type: "invoice.paid" });
-    const { headers = {}, body = "" } = received ?? {};
+    const received = newestAt(receiver, "/paid");
+    expect(received.body).toBe(`{"type":"invoice.paid","timestamp":"${event.created_at}","data":${data}}`);
+    expect(received.id).toBe(event.id);
+    expect(received.verified).toMatchObject({ type: "invoice.paid" });
+    const { headers, body } = received;
     expect(() => new SvixWebhook(endpoint.secret).verify(body, headers)).not.toThrow();
     expect(() => new SvixWebhook(endpoint.secret).verify(`${body} `, headers)).toThrow();
     expect(() => new Webhook(endpoint.secret).verify(`${body} `, headers)).toThrow();

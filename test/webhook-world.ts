@@ -44,6 +44,13 @@ export function at(receiver: Receiver, path: string): readonly Received[] {
   return receiver.received.filter((one) => one.path === path);
 }
 
+/** The newest that a receiver got at a path; throws if there is none. */
+export function newestAt(receiver: Receiver, path: string): Received {
+  const newest = at(receiver, path).at(-1);
+  if (newest === undefined) throw new Error(`nothing came to ${path}`);
+  return newest;
+}
+
 /** The deliveries that a query finds. */
 export async function deliveriesOf(token: string, query: string): Promise<DeliveryView[]> {
   const answer = await expectStatus<{ data: DeliveryView[] }>(200, baseUrl(), `/v1/deliveries?${query}`, { token });

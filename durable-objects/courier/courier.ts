@@ -92,6 +92,7 @@ export class CourierObject<Env> extends DurableObject<Env> {
     } catch (error) {
       // Postgres, or the configuration, is away: nothing is lost, and it is looked at again.
       this.#awayUntil = Date.now() + awayMs;
+      this.#results.spill();
       const name = error instanceof Error ? error.name : typeof error;
       console.error(
         JSON.stringify({ level: "error", event: "courier.paused", endpoint: this.#endpointId, error: name }),
@@ -114,7 +115,7 @@ export class CourierObject<Env> extends DurableObject<Env> {
     if (this.#more && this.#ready.length === 0) await this.#pull();
     const waitMs = this.#start();
     if (this.#more && this.#ready.length === 0) return true;
-    if (this.#writable) return true;
+    if (this.#results.size > 0) return true;
     const dueInMs = this.#dueAt - Date.now();
     if (this.#active.size === 0 && this.#ready.length === 0 && dueInMs > nearMs) return false;
     await this.#happening(Math.max(1, Math.min(waitMs, dueInMs, safetyMs)));
@@ -128,10 +129,6 @@ export class CourierObject<Env> extends DurableObject<Env> {
     const parkedAt =
       failingSince === null ? Math.max(parkedDue ?? Infinity, this.#redriveAt) : (this.#probe.at ?? Infinity);
     return Math.min(nextDue ?? Infinity, parkedDue === null ? Infinity : parkedAt);
-  }
-
-  get #writable(): boolean {
-    return [...this.#results.ids].some((id) => !this.#active.has(id));
   }
 
   /** Begins tries as far as there is room for them; returns for how long there is not, in milliseconds. */
@@ -158,12 +155,9 @@ export class CourierObject<Env> extends DurableObject<Env> {
       const step = nextStep(outgoing, posted, Date.now(), Math.random());
       const { statusCode, error, durationMs } = posted;
       const tried = { customerId, deliveryId, number, statusCode, error, durationMs, attemptedAt, ...step };
-      // First that it was tried; what was answered can be missed.
-      this.#results.keep({ ...tried, excerpt: null });
-      if (posted.excerpt !== null) {
-        const excerpt = Buffer.from(await outgoing.sealExcerpt(posted.excerpt)).toString("base64");
-        if (this.#results.ids.has(deliveryId)) this.#results.keep({ ...tried, excerpt });
-      }
+      const excerpt = posted.excerpt === null ? null : await outgoing.sealExcerpt(posted.excerpt);
+      this.#results.keep({ ...tried, excerpt: excerpt === null ? null : Buffer.from(excerpt).toString("base64") });
+      if (Date.now() < this.#awayUntil) this.#results.spill();
       this.#ports.observe({ ...tried, excerpt: null });
     } catch (error) {
       const name = error instanceof Error ? error.name : typeof error;
@@ -172,6 +166,7 @@ export class CourierObject<Env> extends DurableObject<Env> {
     } finally {
       this.#active.delete(deliveryId);
       this.#notify();
+      if (this.#running === null && Date.now() >= this.#awayUntil) this.ctx.waitUntil(this.#run());
     }
   }
 
@@ -194,7 +189,7 @@ export class CourierObject<Env> extends DurableObject<Env> {
 
   /** Brings results into Postgres, then sends on what is to be tried again, and only then forgets them. */
   async #write(): Promise<void> {
-    const results = this.#results.take(writeRows).filter(({ deliveryId }) => !this.#active.has(deliveryId));
+    const results = this.#results.take(writeRows);
     if (results.length === 0) return;
     // Woken from sleep by what was left: whether the endpoint failed before is in Postgres.
     if (this.#endpoint === null) await this.#pull();
@@ -204,7 +199,7 @@ export class CourierObject<Env> extends DurableObject<Env> {
     await this.#ports.store.write(this.#endpointId, results, failingSince);
     for (const result of results) this.#note(result, failingSince);
     await Promise.all(results.map((result) => this.#sendOn(result)));
-    this.#results.forget(results.map(({ deliveryId }) => deliveryId));
+    this.#results.forget(results);
     if (this.#endpoint?.fifo === true) this.#more = true;
     if (results.some(({ gone }) => gone)) await this.#disable("gone");
     else if (hasFailedTooLong(failingSince, Date.now())) await this.#disable("failing");
@@ -244,15 +239,10 @@ export class CourierObject<Env> extends DurableObject<Env> {
   async #setNextAlarm(): Promise<void> {
     if (this.#running !== null) return;
     const now = Date.now();
-    const away = this.#awayUntil > now || this.#results.ids.size > 0 || this.#active.size > 0;
+    const away = this.#awayUntil > now || this.#results.size > 0 || this.#active.size > 0;
     const at = Math.min(Math.max(this.#dueAt, now) + overdueMs, away ? Math.max(now, this.#awayUntil) + 1 : Infinity);
-    if (at !== Infinity) {
-      this.#alarmAt = at;
-      await this.ctx.storage.setAlarm(at);
-    } else if (this.#alarmAt !== null) {
-      this.#alarmAt = null;
-      await this.ctx.storage.deleteAlarm();
-    }
+    // An alarm that comes too early finds nothing and goes again: cheaper than to take it back each time.
+    if (at !== Infinity) await this.#alarmBy(at);
   }
 
   async #alarmBy(time: number): Promise<void> {

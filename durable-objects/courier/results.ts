@@ -1,46 +1,56 @@
 import type { Result } from "./policy.ts";
 
 /**
- * Results of tries that Postgres does not have yet, in the object's own SQLite: from the moment of an answer on it is known that it came, so
- * that nothing is posted again because Postgres was away.
+ * Results of tries that Postgres does not have yet. In memory while Postgres takes them, a moment later; in the object's own SQLite when it does
+ * not, so that nothing is posted again because Postgres was away. One for each delivery at most: none is tried again before its result is written.
  */
 export class Results {
   readonly #sql: SqlStorage;
-  readonly #ids: Set<string>;
+  readonly #waiting: Map<string, Result>;
+  /** Those that are in SQLite, as they are there. */
+  readonly #spilled: Map<string, Result>;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
     sql.exec("create table if not exists results (delivery text primary key, result text not null) without rowid");
-    this.#ids = new Set(
-      sql
-        .exec<{ delivery: string }>("select delivery from results")
-        .toArray()
-        .map((row) => row.delivery),
-    );
+    const rows = sql.exec<{ delivery: string; result: string }>("select delivery, result from results").toArray();
+    this.#spilled = new Map(rows.map(({ delivery, result }) => [delivery, JSON.parse(result) as Result]));
+    this.#waiting = new Map(this.#spilled);
   }
 
   /** Deliveries that have a result here. */
   get ids(): ReadonlySet<string> {
-    return this.#ids;
+    return new Set(this.#waiting.keys());
   }
 
-  /** Keeps a result; a delivery has one at most, since it is not tried again before it is written. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** Keeps a result. */
   keep(result: Result): void {
-    this.#sql.exec("insert or replace into results values (?, ?)", result.deliveryId, JSON.stringify(result));
-    this.#ids.add(result.deliveryId);
+    this.#waiting.set(result.deliveryId, result);
   }
 
-  /** Results, `limit` at most. */
+  /** Results, `limit` at most, the oldest first. */
   take(limit: number): Result[] {
-    const rows = this.#sql.exec<{ result: string }>("select result from results limit ?", limit).toArray();
-    return rows.map(({ result }) => JSON.parse(result) as Result);
+    return [...this.#waiting.values()].slice(0, limit);
   }
 
   /** Forgets results that are written. */
-  forget(ids: readonly string[]): void {
-    for (const id of ids) {
-      this.#sql.exec("delete from results where delivery = ?", id);
-      this.#ids.delete(id);
+  forget(results: readonly Result[]): void {
+    for (const { deliveryId } of results) {
+      this.#waiting.delete(deliveryId);
+      if (this.#spilled.delete(deliveryId)) this.#sql.exec("delete from results where delivery = ?", deliveryId);
+    }
+  }
+
+  /** Makes durable here what Postgres does not take. */
+  spill(): void {
+    for (const [deliveryId, result] of this.#waiting) {
+      if (this.#spilled.get(deliveryId) === result) continue;
+      this.#sql.exec("insert or replace into results values (?, ?)", deliveryId, JSON.stringify(result));
+      this.#spilled.set(deliveryId, result);
     }
   }
 }

@@ -5,14 +5,14 @@ import postgres from "postgres";
 export type Database = PostgresJsDatabase;
 
 /**
- * Runs `work` with a connection of its own and closes it, after the answer where `waitUntil` is given. A client for each
- * invocation is what Hyperdrive wants (https://developers.cloudflare.com/hyperdrive/examples/connect-to-postgres/postgres-drivers-and-libraries/postgres-js/);
+ * Runs `work` with a connection and closes it; with the invocation's own, closed behind the answer, where `waitUntil` is given. A client for
+ * each invocation is what Hyperdrive wants (https://developers.cloudflare.com/hyperdrive/examples/connect-to-postgres/postgres-drivers-and-libraries/postgres-js/);
  * its pool is on the other side. `connect_timeout` bounds how long a database that is away can hold a request, in seconds.
  */
 export function withDatabase<T>(
   hyperdrive: Hyperdrive,
   work: (database: Database) => Promise<T>,
-  waitUntil?: (promise: Promise<unknown>) => void,
+  waitUntil?: WaitUntil,
 ): Promise<T> {
   return withClient(hyperdrive, (client) => work(drizzle(client)), waitUntil);
 }
@@ -21,16 +21,56 @@ export function withDatabase<T>(
 export async function withClient<T>(
   hyperdrive: Hyperdrive,
   work: (client: postgres.Sql) => Promise<T>,
-  waitUntil?: (promise: Promise<unknown>) => void,
+  waitUntil?: WaitUntil,
 ): Promise<T> {
+  if (waitUntil !== undefined) return withShared(hyperdrive, work, waitUntil);
   const client = connect(hyperdrive, 5);
   try {
     return await work(client);
   } finally {
-    const closed = client.end({ timeout: 1 });
-    if (waitUntil) waitUntil(closed);
-    else await closed;
+    await client.end({ timeout: 1 });
   }
+}
+
+type WaitUntil = (promise: Promise<unknown>) => void;
+
+interface Shared {
+  readonly client: postgres.Sql;
+  users: number;
+}
+
+/** Clients by invocation, which its `waitUntil` stands for, and by database. */
+const shared = new WeakMap<WaitUntil, Map<string, Shared>>();
+/** How long a client that nobody uses waits for the invocation's next work, in milliseconds. */
+const lingerMs = 25;
+
+/** One client for all that an invocation does with a database: connecting costs more than most of what is asked. Closed behind the answer. */
+async function withShared<T>(
+  hyperdrive: Hyperdrive,
+  work: (client: postgres.Sql) => Promise<T>,
+  waitUntil: WaitUntil,
+): Promise<T> {
+  const own = shared.get(waitUntil) ?? new Map<string, Shared>();
+  shared.set(waitUntil, own);
+  const name = hyperdrive.connectionString;
+  const used = own.get(name) ?? { client: connect(hyperdrive, 5), users: 0 };
+  own.set(name, used);
+  used.users += 1;
+  try {
+    return await work(used.client);
+  } finally {
+    used.users -= 1;
+    if (used.users === 0) waitUntil(closeIfUnused(own, name, used));
+  }
+}
+
+async function closeIfUnused(own: Map<string, Shared>, name: string, used: Shared): Promise<void> {
+  await new Promise((lingered) => {
+    setTimeout(lingered, lingerMs);
+  });
+  if (used.users > 0 || own.get(name) !== used) return;
+  own.delete(name);
+  await used.client.end({ timeout: 1 });
 }
 
 /**

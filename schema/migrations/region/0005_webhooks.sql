@@ -90,7 +90,7 @@ CREATE INDEX "deliveries_undelivered" ON "deliveries" USING btree ("endpoint_id"
 CREATE INDEX "deliveries_parked" ON "deliveries" USING btree ("endpoint_id","redrive_at") WHERE status = 'dead_letter' and redrive_at is not null;--> statement-breakpoint
 CREATE INDEX "deliveries_endpoint" ON "deliveries" USING btree ("customer_id","endpoint_id","id" DESC NULLS FIRST);--> statement-breakpoint
 CREATE INDEX "deliveries_status" ON "deliveries" USING btree ("customer_id","status","id" DESC NULLS FIRST) WHERE status <> 'delivered';--> statement-breakpoint
-CREATE INDEX "deliveries_delivered_at" ON "deliveries" USING btree ("delivered_at");--> statement-breakpoint
+CREATE INDEX "deliveries_delivered_at" ON "deliveries" USING brin ("delivered_at");--> statement-breakpoint
 CREATE UNIQUE INDEX "events_request_hash" ON "events" USING btree ("customer_id","request_hash") WHERE request_hash is not null;--> statement-breakpoint
 CREATE INDEX "events_type" ON "events" USING btree ("customer_id","type","id" DESC NULLS FIRST);--> statement-breakpoint
 CREATE INDEX "events_user" ON "events" USING btree ("customer_id","user_id","id" DESC NULLS FIRST) WHERE user_id is not null;--> statement-breakpoint

@@ -123,7 +123,7 @@ async function ofWebhooks(env: RegionEnv, waitUntil: (promise: Promise<unknown>)
   ]);
   const latency = (quantile: string, value: number | undefined) => ({
     labels: { region, quantile },
-    value: Number(value ?? 0),
+    value: value ?? 0,
   });
   return [
     gauge("domicile_webhook_queue_depth", "Messages that wait in the webhook queue.", region, backlogCount),
