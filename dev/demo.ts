@@ -18,6 +18,9 @@ export interface Demo {
 /** The tiers that the demo's customers may give to API keys. */
 export const demoTiers = ["basic", "enterprise", "ci"];
 
+/** What the demo's API keys may do: call the customer's API, and emit events and look at them. */
+export const demoScopes = ["api", "events:write", "events:read"];
+
 /** The demo's customers and users. */
 export const demoCustomers = [
   {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ask, expectStatus } from "./api.ts";
-import { demoCustomers, demoTiers, type Demo } from "./demo.ts";
+import { demoCustomers, demoScopes, demoTiers, type Demo } from "./demo.ts";
 import type { SampleOrigin } from "./origin.ts";
 import type { Platform } from "./platform.ts";
 import { writePrivately } from "./write-file.ts";
@@ -77,7 +77,7 @@ async function seedKeys(platform: Platform): Promise<Demo["api_keys"]> {
     body: credentials,
   });
   const make = async (tier: string): Promise<string> => {
-    const wanted = { name: `demo ${tier}`, tier };
+    const wanted = { name: `demo ${tier}`, tier, scopes: demoScopes };
     const made = await expectStatus<{ key: string }>(201, baseUrl, "/v1/api-keys", {
       method: "POST",
       token: body.token,

@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { verifyExport } from "../durable-objects/audit-log/verify/verify-export.ts";
 import { ask, expectStatus, type Answer } from "./api.ts";
 import type { Demo } from "./demo.ts";
+import { deliveredAndOpened } from "./tour-webhooks.ts";
 import { holder, stateFolder } from "./state.ts";
 
 type Say = (line: string) => void;
@@ -26,6 +27,7 @@ export async function tour(demo: Demo, say: Say): Promise<void> {
   await toTheOrigin(demo, emil, say);
   await closedAndReopened(demo, ada, emil, say);
   await recordedAndProven(demo, ada, say);
+  await deliveredAndOpened(demo, ada, say);
   await signedOutAtOnce(demo, ada, say);
   await expectStatus(204, demo.base_url, "/v1/sessions/current", { method: "DELETE", token: emil });
 }

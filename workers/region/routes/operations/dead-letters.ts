@@ -1,4 +1,5 @@
 import { and, desc, eq, gt, isNotNull, isNull, lt } from "drizzle-orm";
+import { webhookMessageSchema } from "../../../../schema/webhooks/message.ts";
 import { auditMessageSchema } from "../../../../schema/audit/message.ts";
 import type { WriteOutcome } from "../../../../schema/audit/written.ts";
 import { AppError } from "../../../../schema/errors.ts";
@@ -8,6 +9,7 @@ import { withDatabase, type Database } from "../../../serve/database.ts";
 import { pageOfRows, readCursor } from "../../../serve/page.ts";
 import type { Handler } from "../../../serve/serve.ts";
 import { auditLogOf } from "../../audit/log-of.ts";
+import { courierOf } from "../../webhooks/courier-of.ts";
 
 type Row = typeof deadLetters.$inferSelect;
 
@@ -85,11 +87,23 @@ export const handleReplayDeadLetters: Handler<typeof replayDeadLetters, RegionEn
   );
 
 async function replay(env: RegionEnv, database: Database, row: Row): Promise<WriteOutcome> {
-  const message = auditMessageSchema.safeParse(parseJson(row.body));
-  if (!message.success) return { kind: "poison", reason: "malformed" };
-  const [outcome = { kind: "away" }] = await auditLogOf(env, message.data.shard).write([message.data]);
+  const outcome = await handAgain(env, parseJson(row.body));
   if (outcome.kind === "written")
     await database.update(deadLetters).set({ replayedAt: new Date() }).where(eq(deadLetters.id, row.id));
+  return outcome;
+}
+
+/** Gives a message to whom it was for: the log of a shard, or the Couriers of endpoints. */
+async function handAgain(env: RegionEnv, body: unknown): Promise<WriteOutcome> {
+  const due = webhookMessageSchema.safeParse(body);
+  if (due.success) {
+    const endpoints = new Set(due.data.deliveries.map(({ endpoint_id }) => endpoint_id));
+    await Promise.all(Array.from(endpoints, (id) => courierOf(env, id).wake(id)));
+    return { kind: "written" };
+  }
+  const message = auditMessageSchema.safeParse(body);
+  if (!message.success) return { kind: "poison", reason: "malformed" };
+  const [outcome = { kind: "away" }] = await auditLogOf(env, message.data.shard).write([message.data]);
   return outcome;
 }
 

@@ -91,9 +91,11 @@ async function ofLogs(env: RegionEnv): Promise<Metric[]> {
 
 async function ofDeadQueue(env: RegionEnv): Promise<Metric[]> {
   const { region } = settingsOf(env);
-  const { backlogCount, oldestMessageTimestamp } = await env.AUDIT_DEAD.metrics();
-  const oldest = backlogCount > 0 ? (oldestMessageTimestamp?.getTime() ?? 0) : 0;
-  const age = oldest > 0 ? Math.max(0, Date.now() - oldest) / 1000 : 0;
+  const queues = await Promise.all([env.AUDIT_DEAD.metrics(), env.WEBHOOKS_DEAD.metrics()]);
+  const backlogCount = queues.reduce((sum, queue) => sum + queue.backlogCount, 0);
+  const waiting = queues.filter((queue) => queue.backlogCount > 0);
+  const oldest = Math.min(...waiting.map((queue) => queue.oldestMessageTimestamp?.getTime() ?? Infinity));
+  const age = oldest === Infinity ? 0 : Math.max(0, Date.now() - oldest) / 1000;
   return [
     gauge("domicile_dead_letter_queue_depth", "Dead letters that are not stored yet.", region, backlogCount),
     gauge("domicile_dead_letter_queue_oldest_seconds", "Age of the oldest of them.", region, age),
