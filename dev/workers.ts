@@ -83,15 +83,22 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
     throw error;
   }
   const pids = runtimes().filter((pid) => !before.has(pid));
+  const fetchers = new Map<WorkerName, ReturnType<typeof miniflare.getWorker>>();
+  // Each kept: the first use of one makes Miniflare block this process, which must not happen while workerd has much to log.
+  const workerOf = (name: WorkerName): ReturnType<typeof miniflare.getWorker> => {
+    const known = fetchers.get(name) ?? miniflare.getWorker(name);
+    fetchers.set(name, known);
+    return known;
+  };
   return {
     pids,
     consumptions: made.flatMap(({ consumptions }) => consumptions),
     deliver: async (worker, queue, messages) => {
-      const fetcher = await miniflare.getWorker(worker);
+      const fetcher = await workerOf(worker);
       return fetcher.queue(queue, messages.map(deliverable));
     },
     scheduled: async (worker, time, cron) => {
-      const fetcher = await miniflare.getWorker(worker);
+      const fetcher = await workerOf(worker);
       const result = await fetcher.scheduled({ scheduledTime: time, cron });
       if (result.outcome !== "ok") throw new Error(`scheduled() of ${worker} ended with ${result.outcome}`);
     },

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ask, expectStatus, type Ask } from "../dev/api.ts";
+import { startReceiver, type Receiver } from "../dev/receiver.ts";
 import { startOwnPlatform, type OwnPlatform } from "./own-platform.ts";
 import { eventually } from "./world.ts";
 
@@ -19,6 +20,9 @@ const canary = {
   address: "203.0.113.242",
   body: "canary-body-plugh-31337",
   event: "canary-query-frobozz-1",
+  payload: "canary-payload-wibble-2718",
+  response: "canary-response-wobble-1618",
+  reason: "canary-reason-wubble-1414",
 };
 
 /** What each string looks like when it is only encoded or hashed without a key: that would still tell. */
@@ -32,13 +36,19 @@ const traces = Object.values(canary).flatMap((text) => [
 ]);
 
 let own: OwnPlatform;
+let receiver: Receiver;
 
 beforeAll(async () => {
   own = await startOwnPlatform({ keepsQueueHistory: true });
+  receiver = await startReceiver();
+  receiver.answer = () => ({ status: 200, body: canary.response });
   await everyFlow();
 });
 
-afterAll(() => own.close());
+afterAll(async () => {
+  await receiver.close();
+  await own.close();
+});
 
 function tell(path: string, request: Ask = {}) {
   const headers = { "user-agent": canary.userAgent, "cf-connecting-ip": canary.address, ...request.headers };
@@ -85,12 +95,40 @@ async function everyFlow(): Promise<void> {
   await tell(`/v1/nothing/${canary.body}?q=${canary.event}`, { token });
   await tell(`/v1/users?cursor=${canary.event}`, { token });
   await tell(`/v1/users/${made.body["id"]}`, { token: admin.token });
+  await webhooks(admin.token, made.body["id"] ?? "", token);
   await own.platform.postgres.stop("immediate");
   await tell(`/v1/me?q=${canary.event}`, { token });
   await tell("/v1/sessions", { method: "POST", body: { email: canary.email, password: canary.newPassword } });
   await own.platform.postgres.start();
   await expectStatus(200, own.platform.baseUrl, `/v1/users/${made.body["id"]}`, { token: admin.token });
   await tell("/v1/sessions", { method: "DELETE", token });
+}
+
+/** An event about the canary, emitted by an administrator of another region, delivered, answered, opened, and another that is refused. */
+async function webhooks(admin: string, userId: string, token: string): Promise<void> {
+  const url = `${receiver.url}/${canary.event}`;
+  expect((await tell("/v1/webhook-endpoints", { method: "POST", token, body: { url } })).status).toBe(201);
+  expect(
+    (await tell("/v1/webhook-endpoints", { method: "POST", token: admin, body: { url: receiver.url } })).status,
+  ).toBe(201);
+  const body = { type: "canary.sings", user_id: userId, data: { song: canary.payload } };
+  const event = await tell("/v1/events", {
+    method: "POST",
+    token: admin,
+    body,
+    headers: { "idempotency-key": canary.event },
+  });
+  expect(event.status).toBe(202);
+  await eventually(async () => receiver.received.length === 1, 10_000);
+  expect(receiver.received[0]?.body).toContain(canary.payload);
+  const opened = await tell(`/v1/events/${event.body["id"]}/decrypt`, {
+    method: "POST",
+    token: admin,
+    body: { reason: canary.reason },
+  });
+  expect(opened.status).toBe(200);
+  await tell("/v1/events", { method: "POST", token, body: { ...body, type: canary.payload } });
+  await tell(`/v1/events/${canary.body}`, { token });
 }
 
 /** Every value of every table of a database, as text. */
@@ -154,11 +192,13 @@ describe("a user of eu", () => {
     await eventually(async () => (await dump("eu")).includes("mislabelled"), 15_000);
     const held = [...(own.platform.queues.history?.values() ?? [])].flat();
     expect(found(held.map((text) => Buffer.from(text, "base64").toString()).join("\n"))).toEqual([]);
-    for (const text of held) expect(Buffer.from(text, "base64").toString()).toMatch(/"(?:sealed|body)":"/);
+    for (const text of held)
+      expect(Buffer.from(text, "base64").toString()).toMatch(/"(?:sealed|body)":"|"kind":"webhook.due"/);
   });
 
-  it("leaves no address and no user agent in the clear, not even at home", async () => {
+  it("leaves no address, user agent, payload, answer or reason in the clear, not even at home", async () => {
     const text = await dump("eu");
+    for (const sealed of [canary.payload, canary.response, canary.reason]) expect(text).not.toContain(sealed);
     expect(text).not.toContain(canary.address);
     expect(text).not.toContain(canary.userAgent);
   });

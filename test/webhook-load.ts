@@ -108,7 +108,7 @@ async function emitAll(own: OwnPlatform, token: string, load: Load): Promise<Map
         acceptedAt.set(answer.body.id, Date.now());
         return;
       }
-      await new Promise((waited) => setTimeout(waited, 500));
+      await new Promise((waited) => setTimeout(waited, 500 + Math.random() * 1000));
     }
   };
   for (let number = 0; number < load.events; number++) {

@@ -111,7 +111,7 @@ serve(app, worker, auditLogs.proveConsistency, handleProveConsistency);
 serve(app, worker, auditLogs.exportAuditLogs, handleExportAuditLogs);
 serve(app, worker, auditLogs.getAuditLog, handleGetAuditLog);
 serve(app, worker, auditLogs.proveAuditLog, handleProveAuditLog);
-serve(app, worker, events.createEvent, handleCreateEvent, once);
+serve(app, worker, events.createEvent, handleCreateEvent);
 serve(app, worker, events.listEvents, handleListEvents);
 serve(app, worker, events.getEvent, handleGetEvent);
 serve(app, worker, events.decryptEvent, handleDecryptEvent);
@@ -122,7 +122,7 @@ serve(app, worker, endpoints.updateWebhookEndpoint, handleUpdateWebhookEndpoint)
 serve(app, worker, endpoints.deleteWebhookEndpoint, handleDeleteWebhookEndpoint);
 serve(app, worker, endpoints.rotateWebhookSecret, handleRotateWebhookSecret, once);
 serve(app, worker, endpoints.revealWebhookSecret, handleRevealWebhookSecret);
-serve(app, worker, endpoints.testWebhookEndpoint, handleTestWebhookEndpoint, once);
+serve(app, worker, endpoints.testWebhookEndpoint, handleTestWebhookEndpoint);
 serve(app, worker, endpoints.recoverWebhookEndpoint, handleRecoverWebhookEndpoint);
 serve(app, worker, deliveries.listDeliveries, handleListDeliveries);
 serve(app, worker, deliveries.getDelivery, handleGetDelivery);

@@ -14,16 +14,28 @@ export function withDatabase<T>(
   work: (database: Database) => Promise<T>,
   waitUntil?: WaitUntil,
 ): Promise<T> {
-  return withClient(hyperdrive, (client) => work(drizzle(client)), waitUntil);
+  return withConnection("drizzle", hyperdrive, (client) => work(drizzle(client)), waitUntil);
 }
 
 /** The same with the driver alone, for statements that a query builder has no words for. */
-export async function withClient<T>(
+export function withClient<T>(
   hyperdrive: Hyperdrive,
   work: (client: postgres.Sql) => Promise<T>,
   waitUntil?: WaitUntil,
 ): Promise<T> {
-  if (waitUntil !== undefined) return withShared(hyperdrive, work, waitUntil);
+  return withConnection("driver", hyperdrive, work, waitUntil);
+}
+
+/** Who uses a client: Drizzle changes how the one that it is given reads and writes times, so that nobody else can use it. */
+type User = "drizzle" | "driver";
+
+async function withConnection<T>(
+  user: User,
+  hyperdrive: Hyperdrive,
+  work: (client: postgres.Sql) => Promise<T>,
+  waitUntil: WaitUntil | undefined,
+): Promise<T> {
+  if (waitUntil !== undefined) return withShared(user, hyperdrive, work, waitUntil);
   const client = connect(hyperdrive, 5);
   try {
     return await work(client);
@@ -39,20 +51,21 @@ interface Shared {
   users: number;
 }
 
-/** Clients by invocation, which its `waitUntil` stands for, and by database. */
+/** Clients by invocation, which its `waitUntil` stands for, and by user and database. */
 const shared = new WeakMap<WaitUntil, Map<string, Shared>>();
 /** How long a client that nobody uses waits for the invocation's next work, in milliseconds. */
 const lingerMs = 25;
 
 /** One client for all that an invocation does with a database: connecting costs more than most of what is asked. Closed behind the answer. */
 async function withShared<T>(
+  user: User,
   hyperdrive: Hyperdrive,
   work: (client: postgres.Sql) => Promise<T>,
   waitUntil: WaitUntil,
 ): Promise<T> {
   const own = shared.get(waitUntil) ?? new Map<string, Shared>();
   shared.set(waitUntil, own);
-  const name = hyperdrive.connectionString;
+  const name = `${user} ${hyperdrive.connectionString}`;
   const used = own.get(name) ?? { client: connect(hyperdrive, 5), users: 0 };
   own.set(name, used);
   used.users += 1;

@@ -46,6 +46,7 @@ CREATE TABLE "events" (
 	"size" integer NOT NULL,
 	"payload" "bytea",
 	"created_at" timestamp (3) with time zone NOT NULL,
+	"request_key" text,
 	"request_hash" text,
 	"erase_when_done" boolean DEFAULT false NOT NULL,
 	CONSTRAINT "events_customer_id_id_pk" PRIMARY KEY("customer_id","id")
@@ -91,7 +92,7 @@ CREATE INDEX "deliveries_parked" ON "deliveries" USING btree ("endpoint_id","red
 CREATE INDEX "deliveries_endpoint" ON "deliveries" USING btree ("customer_id","endpoint_id","id" DESC NULLS FIRST);--> statement-breakpoint
 CREATE INDEX "deliveries_status" ON "deliveries" USING btree ("customer_id","status","id" DESC NULLS FIRST) WHERE status <> 'delivered';--> statement-breakpoint
 CREATE INDEX "deliveries_delivered_at" ON "deliveries" USING brin ("delivered_at");--> statement-breakpoint
-CREATE UNIQUE INDEX "events_request_hash" ON "events" USING btree ("customer_id","request_hash") WHERE request_hash is not null;--> statement-breakpoint
+CREATE UNIQUE INDEX "events_request_key" ON "events" USING btree ("customer_id","request_key") WHERE request_key is not null;--> statement-breakpoint
 CREATE INDEX "events_type" ON "events" USING btree ("customer_id","type","id" DESC NULLS FIRST);--> statement-breakpoint
 CREATE INDEX "events_user" ON "events" USING btree ("customer_id","user_id","id" DESC NULLS FIRST) WHERE user_id is not null;--> statement-breakpoint
 CREATE INDEX "events_created_at" ON "events" USING btree ("created_at");--> statement-breakpoint

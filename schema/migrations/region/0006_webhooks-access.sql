@@ -41,7 +41,7 @@ grant select, insert on events, webhook_endpoints, webhook_secrets, deliveries, 
 --> statement-breakpoint
 grant select on delivery_attempts to domicile_app;
 --> statement-breakpoint
-grant update (payload, request_hash, erase_when_done) on events to domicile_app;
+grant update (payload, request_key, request_hash, erase_when_done) on events to domicile_app;
 --> statement-breakpoint
 grant update (url, event_types, description, status, disabled_reason, ordering, rate_per_second, signing, public_key_id, cross_region, version,
   failing_since, updated_at, deleted_at) on webhook_endpoints to domicile_app;
@@ -56,7 +56,7 @@ grant select on events, webhook_endpoints, webhook_secrets, deliveries, delivery
 --> statement-breakpoint
 grant insert on events, deliveries, delivery_attempts, customer_data_keys to domicile_webhooks;
 --> statement-breakpoint
-grant update (payload, request_hash), delete on events to domicile_webhooks;
+grant update (payload, request_key, request_hash), delete on events to domicile_webhooks;
 --> statement-breakpoint
 grant update (status, disabled_reason, failing_since, published_version, updated_at) on webhook_endpoints to domicile_webhooks;
 --> statement-breakpoint

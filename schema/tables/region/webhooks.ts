@@ -32,16 +32,17 @@ export const events = pgTable(
     size: integer().notNull(),
     payload: bytea(),
     createdAt: timestamp("created_at", { withTimezone: true, precision: 3 }).notNull(),
-    /** Keyed hash of principal, `Idempotency-Key` and body: the same request makes one event, even if its answer was lost in a crash. */
+    /** Keyed hashes of principal, route and `Idempotency-Key`, and of the body: the same request makes one event, even if its answer was lost in a crash. */
+    requestKey: text("request_key"),
     requestHash: text("request_hash"),
     /** Its user was deleted: the payload goes as soon as nothing of it waits to be delivered. */
     eraseWhenDone: boolean("erase_when_done").notNull().default(false),
   },
   (table) => [
     primaryKey({ columns: [table.customerId, table.id] }),
-    uniqueIndex("events_request_hash")
-      .on(table.customerId, table.requestHash)
-      .where(sql`request_hash is not null`),
+    uniqueIndex("events_request_key")
+      .on(table.customerId, table.requestKey)
+      .where(sql`request_key is not null`),
     index("events_type").on(table.customerId, table.type, table.id.desc().nullsFirst()),
     index("events_user")
       .on(table.customerId, table.userId, table.id.desc().nullsFirst())

@@ -1,10 +1,13 @@
 import { base64url } from "jose";
+import { AppError } from "../../../schema/errors.ts";
 import { newId } from "../../../schema/ids.ts";
 import { keyedHash } from "../../../schema/login-hash.ts";
 import type { Principal } from "../../../schema/principal.ts";
 import { withClient } from "../../serve/database.ts";
 import type { Served } from "../../serve/served.ts";
 import { invalid } from "../../serve/validate.ts";
+import type { TransactionSql } from "../database.ts";
+import { readIdempotencyKey } from "../idempotency/once.ts";
 import { settingsOf } from "../settings.ts";
 import { handOver } from "../webhooks/hand-over.ts";
 import { insertEvent, type NewEvent } from "./insert.ts";
@@ -26,7 +29,8 @@ const repeatedMs = 24 * 3_600_000;
 
 /**
  * Commits an event with its deliveries, then hands them to the queue behind the answer. What a crash in between leaves behind, the sweeper
- * hands over. 422 for somebody who is no user of the customer here; 503, and nothing is committed, when it cannot be known where it goes.
+ * hands over. 422 for somebody who is no user of the customer here, and for an
+ * `Idempotency-Key` that had another body; 503, and nothing is committed, when it cannot be known where it goes.
  */
 export async function acceptEvent(
   principal: Principal,
@@ -36,9 +40,9 @@ export async function acceptEvent(
 ): Promise<Accepted> {
   const settings = settingsOf(env);
   const { customer_id: customerId } = principal;
-  const requestHash = await hashOf(principal, served, settings.hashKey);
+  const request = await namedRequest(principal, served, settings.hashKey);
   const opted = await settings.config.crossRegionEndpoints(customerId, served.waitUntil);
-  const event: NewEvent = { ...emission, customerId, id: newId("event"), createdAt: new Date(), requestHash };
+  const event: NewEvent = { ...emission, customerId, id: newId("event"), createdAt: new Date(), request };
   const accepted = await withClient(
     env.DB,
     (client) =>
@@ -47,10 +51,10 @@ export async function acceptEvent(
         const known = emission.userId === null ? null : await isUser(sql, scope, customerId, emission.userId);
         if (known === false) throw invalid("user_id", "is not a user of the customer");
         await scope;
-        const before = requestHash === null ? null : await earlier(sql, customerId, requestHash);
+        const before = request === null ? null : await earlier(sql, customerId, request);
         if (before !== null) return before;
         const inserted = await insertEvent(sql, settings, event, opted);
-        if (inserted === null) return await earlier(sql, customerId, requestHash ?? "");
+        if (inserted === null) return request === null ? null : await earlier(sql, customerId, request);
         const { id, type, createdAt } = event;
         const ids = inserted.deliveries.map((delivery) => delivery.id);
         return { accepted: { id, type, createdAt, deliveryIds: ids, repeated: false }, due: inserted.deliveries };
@@ -62,9 +66,12 @@ export async function acceptEvent(
   return accepted.accepted;
 }
 
-type Sql = Parameters<typeof insertEvent>[0];
-
-async function isUser(sql: Sql, scope: PromiseLike<unknown>, customerId: string, userId: string): Promise<boolean> {
+async function isUser(
+  sql: TransactionSql,
+  scope: PromiseLike<unknown>,
+  customerId: string,
+  userId: string,
+): Promise<boolean> {
   // One after the other on the connection, in one round trip.
   const [, rows] = await Promise.all([
     scope,
@@ -73,24 +80,31 @@ async function isUser(sql: Sql, scope: PromiseLike<unknown>, customerId: string,
   return rows.length === 1;
 }
 
-/** What the same request has made within a day; an older event gives the hash up. */
-async function earlier(sql: Sql, customerId: string, requestHash: string) {
+type Request = NonNullable<NewEvent["request"]>;
+
+/** What the same request has made within a day; an older event gives the name up. 422 for another body under the same name. */
+async function earlier(sql: TransactionSql, customerId: string, { key, hash }: Request) {
   const oldest = new Date(Date.now() - repeatedMs);
-  await sql`update events set request_hash = null
-    where customer_id = ${customerId} and request_hash = ${requestHash} and created_at < ${oldest}`;
-  const [row] = await sql<{ id: string; type: string; created_at: Date; deliveries: string[] }[]>`
-    select e.id, e.type, e.created_at, (select coalesce(json_agg(d.id order by d.seq), '[]') from deliveries d
+  await sql`update events set request_key = null, request_hash = null
+    where customer_id = ${customerId} and request_key = ${key} and created_at < ${oldest}`;
+  const [row] = await sql<{ id: string; type: string; created_at: Date; request_hash: string; deliveries: string[] }[]>`
+    select e.id, e.type, e.created_at, e.request_hash, (select coalesce(json_agg(d.id order by d.seq), '[]') from deliveries d
         where d.customer_id = e.customer_id and d.event_id = e.id) as deliveries
-      from events e where e.customer_id = ${customerId} and e.request_hash = ${requestHash}`;
+      from events e where e.customer_id = ${customerId} and e.request_key = ${key}`;
   if (row === undefined) return null;
+  if (row.request_hash !== hash) throw new AppError("idempotency_mismatch");
   const { id, type, created_at: createdAt, deliveries: deliveryIds } = row;
   return { accepted: { id, type, createdAt, deliveryIds, repeated: true }, due: [] };
 }
 
-/** Names a request that may be repeated; null without an `Idempotency-Key`. */
-async function hashOf({ id }: Principal, served: Served, hashKey: string): Promise<string | null> {
-  const { idempotencyKey, path, bodyBytes } = served;
-  if (idempotencyKey === null) return null;
-  const body = base64url.encode(new Uint8Array(await crypto.subtle.digest("SHA-256", bodyBytes)));
-  return keyedHash("event", JSON.stringify([id, path, idempotencyKey, body]), hashKey);
+/**
+ * Names a request with an `Idempotency-Key`; null without one. The event itself remembers it, in its own transaction, so that there is no moment
+ * in which a crash could part them: other routes that create use `once`.
+ */
+async function namedRequest({ id }: Principal, served: Served, hashKey: string): Promise<Request | null> {
+  const given = readIdempotencyKey(served);
+  if (given === null) return null;
+  const body = base64url.encode(new Uint8Array(await crypto.subtle.digest("SHA-256", served.bodyBytes)));
+  const key = await keyedHash("event-request", JSON.stringify([id, served.path, given]), hashKey);
+  return { key, hash: await keyedHash("event-body", body, hashKey) };
 }

@@ -17,7 +17,8 @@ export interface NewEvent {
   /** The source text of `data`. */
   readonly data: string;
   readonly createdAt: Date;
-  readonly requestHash: string | null;
+  /** What names the request, and what its body was; null: it may be repeated. */
+  readonly request: { readonly key: string; readonly hash: string } | null;
   /** Which endpoints get it: those that want its type, without one of them, or one alone. */
   readonly to: { readonly except: string | null } | { readonly only: string };
 }
@@ -73,10 +74,10 @@ export async function insertEvent(
   const size = Buffer.byteLength(event.data);
   const [made] = await sql<{ made: number }[]>`
     with event as (
-      insert into events (customer_id, id, type, user_id, size, payload, created_at, request_hash)
+      insert into events (customer_id, id, type, user_id, size, payload, created_at, request_key, request_hash)
         values (${customerId}, ${event.id}, ${event.type}, ${event.userId}, ${size}, ${Buffer.from(payload)},
-          ${event.createdAt}, ${event.requestHash})
-        on conflict (customer_id, request_hash) where request_hash is not null do nothing
+          ${event.createdAt}, ${event.request?.key ?? null}, ${event.request?.hash ?? null})
+        on conflict (customer_id, request_key) where request_key is not null do nothing
         returning id, created_at
     ), made as (
       insert into deliveries (customer_id, id, endpoint_id, event_id, status, parked_for, redrive_at, next_attempt_at, created_at)

@@ -18,10 +18,10 @@ const purpose = "idempotency-answer";
  * scopes than its own. Answers are sealed at rest: one may show a new API key.
  */
 export const once: Around<RegionEnv> = async (contract, served, env, run) => {
-  const { actor, idempotencyKey } = served;
-  if (contract.creates !== true || idempotencyKey === null || actor === null || actor.type === "operator") return run();
-  if (!/^[\x21-\x7e]{1,255}$/.test(idempotencyKey))
-    throw invalid("Idempotency-Key", "must be 1 to 255 visible ASCII characters");
+  const { actor } = served;
+  if (contract.creates !== true || actor === null || actor.type === "operator") return run();
+  const idempotencyKey = readIdempotencyKey(served);
+  if (idempotencyKey === null) return run();
   const { dataKeys, hashKey } = settingsOf(env);
   const key: ClaimKey = { customerId: actor.customer_id, route: contract.operationId, key: idempotencyKey };
   const context = JSON.stringify([key.customerId, key.route, key.key]);
@@ -49,6 +49,13 @@ export const once: Around<RegionEnv> = async (contract, served, env, run) => {
   });
   return reply;
 };
+
+/** The request's `Idempotency-Key`, null without one; 422 for one that cannot be. */
+export function readIdempotencyKey({ idempotencyKey }: Served): string | null {
+  if (idempotencyKey !== null && !/^[\x21-\x7e]{1,255}$/.test(idempotencyKey))
+    throw invalid("Idempotency-Key", "must be 1 to 255 visible ASCII characters");
+  return idempotencyKey;
+}
 
 /** What has happened is answered as it happened, even when that cannot be written down; the claim is then abandoned in a minute. */
 async function attempt(served: Served, write: () => Promise<void>): Promise<void> {

@@ -27,7 +27,7 @@ export async function disableEndpoint(
       userId: null,
       data: JSON.stringify(data),
       createdAt: new Date(),
-      requestHash: null,
+      request: null,
       to: { except: endpointId },
     };
     const inserted = await insertEvent(sql, settings, event, null);

@@ -21,7 +21,7 @@ export const handleTestWebhookEndpoint: Handler<typeof testWebhookEndpoint, Regi
   if (endpoint.status === "disabled") throw new AppError("conflict", { detail: "The endpoint is disabled." });
   const data = JSON.stringify({ endpoint_id: params.id, message: "A test of this endpoint." });
   const emission = { type: "webhook_endpoint.test", userId: null, data, to: { only: params.id } };
-  const { id, type, createdAt, deliveryIds } = await acceptEvent(principal, emission, served, env);
+  const { id, type, createdAt, deliveryIds, repeated } = await acceptEvent(principal, emission, served, env);
   const [deliveryId] = deliveryIds;
   if (deliveryId === undefined)
     throw new AppError("conflict", { detail: "The endpoint has just been disabled or deleted." });
@@ -29,5 +29,6 @@ export const handleTestWebhookEndpoint: Handler<typeof testWebhookEndpoint, Regi
     status: 202,
     body: { id, type, created_at: createdAt.toISOString(), region: settings.region, delivery_id: deliveryId },
     created: id,
+    ...(repeated && { headers: { "idempotent-replayed": "true" } }),
   };
 };
