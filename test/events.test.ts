@@ -4,7 +4,17 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startReceiver, type Receiver } from "../dev/receiver.ts";
 import type { EventView } from "../schema/http/events.ts";
 import { act, emit, newEndpoint, newestAt, untilStatus, type MadeEndpoint } from "./webhook-world.ts";
-import { baseUrl, call, newCustomer, newKey, newUser, operate, type TestCustomer, type TestUser } from "./world.ts";
+import {
+  baseUrl,
+  call,
+  eventually,
+  newCustomer,
+  newKey,
+  newUser,
+  operate,
+  type TestCustomer,
+  type TestUser,
+} from "./world.ts";
 
 let receiver: Receiver;
 let customer: TestCustomer;
@@ -157,12 +167,22 @@ describe("decryption", () => {
     expect(opened.status).toBe(200);
     expect(opened.body).toEqual({ data: { n: 1, text: "opened" } });
     expect(opened.headers.get("domicile-recorded")).toBeNull();
-    const log = await call<{ data: { action: string; detail: string; request_id: string; user_id: string }[] }>(
-      "/v1/audit-logs?region=eu&action=event.decrypt",
-      { token },
-    );
-    const own = log.body.data.filter(({ request_id }) => request_id === opened.headers.get("domicile-request-id"));
-    expect(own).toMatchObject([{ detail: "Support case 7", user_id: owner.id }]);
+    const own = async (region: string) => {
+      const { body } = await call<{
+        data: { detail: string; request_id: string; user_id: string; ip_address: string | null }[];
+      }>(`/v1/audit-logs?region=${region}&action=event.decrypt`, { token });
+      return body.data.filter(({ request_id }) => request_id === opened.headers.get("domicile-request-id"));
+    };
+    // Where the payload was opened, with the reason and without what is personal of somebody of another region; and at home.
+    expect(await own("eu")).toMatchObject([{ detail: "Support case 7", user_id: owner.id, ip_address: null }]);
+    await eventually(async () => (await own("us")).length === 1);
+    expect(await own("us")).toMatchObject([{ user_id: owner.id, ip_address: "127.0.0.1" }]);
+    const here = await emit(token, { type: "secret.here", data: 1 });
+    const once = await act(token, `/v1/events/${here.id}/decrypt`, { reason: "Support case 8" });
+    const all = await call<{ data: { request_id: string }[] }>("/v1/audit-logs?action=event.decrypt", { token });
+    expect(
+      all.body.data.filter(({ request_id }) => request_id === once.headers.get("domicile-request-id")),
+    ).toHaveLength(1);
   });
 
   it("is refused to members, strangers, without a reason, and of nothing", async () => {

@@ -236,6 +236,27 @@ describe("what is at rest", () => {
   });
 });
 
+describe("old events", () => {
+  it("lose their payload 30 days after they were delivered, and are gone after 90; what is parked stays", async () => {
+    const made = await endpoint("/old");
+    receiver.answer = () => ({ status: 204 });
+    const delivered = await emit("old.delivered", { text: "forget me" });
+    await untilDelivered(delivered, "/old");
+    const patch = { method: "PATCH", token, body: { status: "disabled" } };
+    await expectStatus(200, own.platform.baseUrl, `/v1/webhook-endpoints/${made.id}`, patch);
+    const parked = await emit("old.parked", { text: "keep me" });
+    const payload = async (id: string) =>
+      (await ask<{ payload?: string }>(own.platform.baseUrl, `/v1/events/${id}`, { token })).body.payload ?? "gone";
+    const after = (days: number) => own.platform.scheduled("domicile-us", new Date(Date.now() + days * 86_400_000));
+    await after(29);
+    expect([await payload(delivered), await payload(parked)]).toEqual(["sealed", "sealed"]);
+    await after(31);
+    expect([await payload(delivered), await payload(parked)]).toEqual(["erased", "sealed"]);
+    await after(91);
+    expect([await payload(delivered), await payload(parked)]).toEqual(["gone", "sealed"]);
+  }, 60_000);
+});
+
 async function dump(database: Region | "global"): Promise<string> {
   return withSql(own.platform.ownerUrl(database), async (sql) => {
     const tables = await sql`select table_name from information_schema.tables where table_schema = 'public'`;

@@ -19,6 +19,8 @@ export interface CourierPorts {
 
 /** Deliveries read at once. */
 const pullRows = 25;
+/** What has waited here for so long is read again: it may have been parked, its secret rotated, its endpoint deleted. In milliseconds. */
+const staleMs = 10_000;
 /** Results written at once. */
 const writeRows = 100;
 /** By when work that was begun is looked at again, should the object have died meanwhile, in milliseconds. */
@@ -43,6 +45,7 @@ export class CourierObject<Env> extends DurableObject<Env> {
   readonly #probe: Probe;
   /** Deliveries in hand: read and waiting, or under way. */
   #ready: Outgoing[] = [];
+  #readyAt = 0;
   readonly #active = new Set<string>();
   /** The endpoint as it was last read, with what is known since. */
   #endpoint: Pulled | null = null;
@@ -133,6 +136,10 @@ export class CourierObject<Env> extends DurableObject<Env> {
 
   /** Begins tries as far as there is room for them; returns for how long there is not, in milliseconds. */
   #start(): number {
+    if (Date.now() - this.#readyAt > staleMs && this.#ready.length > 0) {
+      this.#ready = [];
+      this.#more = true;
+    }
     const room = this.#endpoint?.fifo === true ? 1 : concurrentTries;
     const { ratePerSecond = null } = this.#endpoint ?? {};
     while (this.#active.size < room) {
@@ -179,6 +186,7 @@ export class CourierObject<Env> extends DurableObject<Env> {
     this.#endpoint = pulled;
     if (pulled === null) return this.#probe.forget();
     this.#ready.push(...pulled.deliveries);
+    this.#readyAt = now;
     const tookUp = pulled.deliveries.some((outgoing) => outgoing.parked);
     this.#more = pulled.more;
     if (!pulled.enabled || pulled.parkedDue === null || pulled.failingSince === null) this.#probe.forget();
@@ -198,11 +206,11 @@ export class CourierObject<Env> extends DurableObject<Env> {
     const failingSince = succeeded ? null : since;
     await this.#ports.store.write(this.#endpointId, results, failingSince);
     for (const result of results) this.#note(result, failingSince);
+    if (results.some(({ gone }) => gone)) await this.#disable("gone");
+    else if (hasFailedTooLong(failingSince, Date.now())) await this.#disable("failing");
     await Promise.all(results.map((result) => this.#sendOn(result)));
     this.#results.forget(results);
     if (this.#endpoint?.fifo === true) this.#more = true;
-    if (results.some(({ gone }) => gone)) await this.#disable("gone");
-    else if (hasFailedTooLong(failingSince, Date.now())) await this.#disable("failing");
   }
 
   /** Remembers what a result has changed of the endpoint, until it is read again. */

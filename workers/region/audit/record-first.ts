@@ -18,12 +18,15 @@ export interface Intent {
 }
 
 /**
- * Writes the audit record of something before it is done, into this region's Postgres, and returns the record's id. 503 if the record cannot
+ * Writes the audit record of something before it is done, into this region's Postgres, and returns the record's id; null for somebody of another
+ * region, of whom the edge makes the record at home as always. 503 if the record cannot
  * be had there: then it must not be done. The log's own object writes it, past the queue, so that it stands when this resolves.
  */
-export async function recordFirst(intent: Intent, served: Served, env: RegionEnv): Promise<string> {
+export async function recordFirst(intent: Intent, served: Served, env: RegionEnv): Promise<string | null> {
   const { region, audit, auditShards } = settingsOf(env);
   const { actor } = served;
+  // Somebody of another region leaves here what was done and why, and the rest at home.
+  const atHome = actor === null || actor.type === "operator" || actor.region === region;
   const id = newId("auditRecord");
   const entry: AuditEntry = {
     id,
@@ -36,8 +39,8 @@ export async function recordFirst(intent: Intent, served: Served, env: RegionEnv
     outcome: "success",
     timestamp: timeOfId(id),
     request_id: served.requestId,
-    ip_address: served.clientAddress.slice(0, 64),
-    user_agent: served.userAgent?.slice(0, 512) ?? null,
+    ip_address: atHome ? served.clientAddress.slice(0, 64) : null,
+    user_agent: atHome ? (served.userAgent?.slice(0, 512) ?? null) : null,
     detail: intent.detail.slice(0, 1024),
   };
   const shard = shardOf(intent.customerId, auditShards);
@@ -48,7 +51,7 @@ export async function recordFirst(intent: Intent, served: Served, env: RegionEnv
       throw notRecorded(cause);
     });
   if (outcome?.kind !== "written") throw notRecorded(outcome?.kind);
-  return id;
+  return atHome ? id : null;
 }
 
 function notRecorded(cause: unknown): AppError {

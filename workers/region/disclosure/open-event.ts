@@ -3,7 +3,7 @@ import type { Reply, Served } from "../../serve/served.ts";
 import { recordFirst } from "../audit/record-first.ts";
 import type { TransactionSql } from "../database.ts";
 import { settingsOf } from "../settings.ts";
-import { openFrom } from "../webhooks/customer-keys.ts";
+import { openFrom, type JsonCustomerKey } from "../webhooks/customer-keys.ts";
 import { payForDisclosure } from "./limit.ts";
 
 /** A sealed payload with what opens it, still wrapped. */
@@ -11,8 +11,7 @@ export interface SealedEvent {
   readonly customer_id: string;
   readonly id: string;
   readonly payload: Uint8Array | null;
-  /** Base64. */
-  readonly keys: readonly { readonly version: number; readonly wrapped: string }[];
+  readonly keys: readonly JsonCustomerKey[];
 }
 
 /** What opens a customer's payloads, as a column of a select over `alias`, a table with its `customer_id`. */
@@ -32,8 +31,7 @@ export async function openEvent(event: SealedEvent, detail: string, served: Serv
   await payForDisclosure(served, env);
   const intent = { customerId, action: "event.decrypt", resourceType: "event", resourceId: id, detail };
   const recorded = await recordFirst(intent, served, env);
-  const stored = event.keys.map(({ version, wrapped }) => ({ version, wrapped: Buffer.from(wrapped, "base64") }));
-  const ring = await customerKeys.ringOf(customerId, stored);
+  const ring = await customerKeys.ringOfJson(customerId, event.keys);
   const data = await openFrom(ring, { kind: "payload", customerId, eventId: id, region }, payload);
   if (data === null) throw erased();
   const bytes = new TextEncoder().encode(`{"data":${data}}`);
@@ -43,7 +41,12 @@ export async function openEvent(event: SealedEvent, detail: string, served: Serv
       controller.close();
     },
   });
-  return { status: 200, stream, headers: { "content-type": "application/json" }, recorded };
+  return {
+    status: 200,
+    stream,
+    headers: { "content-type": "application/json" },
+    ...(recorded !== null && { recorded }),
+  };
 }
 
 function erased(): AppError {

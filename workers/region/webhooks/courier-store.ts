@@ -31,7 +31,7 @@ async function pull(
   wanted: Wanted,
   waitUntil: WaitUntil,
 ): Promise<Pulled | null> {
-  const { endpointId, limit, except, now } = wanted;
+  const { endpointId, limit, except } = wanted;
   const [endpoint] = await readEndpoint(sql, endpointId);
   if (endpoint === undefined) return null;
   const failing = endpoint.failing_since !== null;
@@ -44,10 +44,10 @@ async function pull(
   const fifo = endpoint.ordering === "fifo";
   const [rows, [later]] = await Promise.all([
     fifo ? headRow(sql, wanted, parkedLimit) : dueRows(sql, wanted, parkedLimit),
-    fifo ? laterOfHead(sql, endpointId, now) : laterOfAll(sql, endpointId, now),
+    fifo ? laterOfHead(sql, wanted) : laterOfAll(sql, wanted),
   ]);
   const { ready, unsendable } = await prepareWebhooks(settings, endpoint, rows, waitUntil);
-  if (unsendable.length > 0) await parkRows(sql, unsendable, now);
+  if (unsendable.length > 0) await parkRows(sql, unsendable, wanted.now);
   return {
     ...facts(endpoint),
     enabled: true,
@@ -93,7 +93,7 @@ async function dueRows(
   parkedLimit: number,
 ): Promise<DueRow[]> {
   const time = new Date(now);
-  const none = except.length === 0 ? sql`` : sql`and id not in ${sql([...except])}`;
+  const none = notIn(sql, except);
   const parked =
     parkedLimit === 0
       ? sql``
@@ -116,13 +116,23 @@ async function dueRows(
       where s.before < ${maximumBytes} order by s.due, s.id`;
 }
 
-/** When what is not due now will be. */
-function laterOfAll(sql: postgres.Sql, endpointId: string, now: number) {
-  return sql<{ next_due: Date | null; parked_due: Date | null }[]>`
+interface Later {
+  readonly next_due: Date | null;
+  readonly parked_due: Date | null;
+}
+
+/** Leaves out what is in hand. */
+function notIn(sql: postgres.Sql, ids: readonly string[]) {
+  return ids.length === 0 ? sql`` : sql`and id not in ${sql([...ids])}`;
+}
+
+/** When what is not due now, and not in hand, will be. */
+function laterOfAll(sql: postgres.Sql, { endpointId, except, now }: Wanted) {
+  return sql<Later[]>`
     select (select min(next_attempt_at) from deliveries
         where endpoint_id = ${endpointId} and status = 'pending' and next_attempt_at > ${new Date(now)}) as next_due,
       (select min(redrive_at) from deliveries
-        where endpoint_id = ${endpointId} and status = 'dead_letter' and redrive_at is not null) as parked_due`;
+        where endpoint_id = ${endpointId} and status = 'dead_letter' and redrive_at is not null ${notIn(sql, except)}) as parked_due`;
 }
 
 /** In order: the first that is not delivered (and can be) holds up the rest. */
@@ -137,8 +147,9 @@ function headRow(sql: postgres.Sql, { endpointId, except, now }: Wanted, parkedL
         or (d.status = 'dead_letter' and d.redrive_at <= ${time} and ${parkedLimit}::int > 0)`;
 }
 
-function laterOfHead(sql: postgres.Sql, endpointId: string, now: number) {
-  return sql<{ next_due: Date | null; parked_due: Date | null }[]>`
+function laterOfHead(sql: postgres.Sql, { endpointId, except, now }: Wanted): Promise<Later[]> {
+  if (except.length > 0) return Promise.resolve([]);
+  return sql<Later[]>`
     select case when d.status = 'pending' and d.next_attempt_at > ${new Date(now)} then d.next_attempt_at end as next_due,
         case d.status when 'dead_letter' then d.redrive_at end as parked_due
       from (${headOf(sql, endpointId)}) d`;
@@ -156,7 +167,7 @@ async function parkPending(
   reason: ParkReason,
   except: readonly string[],
 ): Promise<void> {
-  const none = except.length === 0 ? sql`` : sql`and id not in ${sql([...except])}`;
+  const none = notIn(sql, except);
   const again = reason === "endpoint_deleted" ? sql`null` : sql`now()`;
   await sql`update deliveries set status = 'dead_letter', next_attempt_at = null, parked_for = ${reason}, redrive_at = ${again}
     where endpoint_id = ${endpointId} and status = 'pending' ${none}`;

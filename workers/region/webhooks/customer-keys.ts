@@ -9,6 +9,12 @@ export interface StoredCustomerKey {
   readonly wrapped: Uint8Array;
 }
 
+/** The same in a column of JSON: base64. */
+export interface JsonCustomerKey {
+  readonly version: number;
+  readonly wrapped: string;
+}
+
 /** What of a customer's events is sealed: where it belongs binds it. */
 export type SealedPlace =
   | { readonly kind: "payload"; readonly customerId: string; readonly eventId: string; readonly region: Region }
@@ -49,6 +55,12 @@ export class CustomerKeys {
     const newestFirst = stored.toSorted((a, b) => b.version - a.version);
     const keys = await Promise.all(newestFirst.map((one) => this.#keyOf(customerId, one)));
     return keys.length === 0 ? null : new DataKeyRing(keys);
+  }
+
+  /** The same of keys as JSON has them: base64. */
+  ringOfJson(customerId: string, keys: readonly JsonCustomerKey[]): Promise<DataKeyRing | null> {
+    const stored = keys.map(({ version, wrapped }) => ({ version, wrapped: Buffer.from(wrapped, "base64") }));
+    return this.ringOf(customerId, stored);
   }
 
   async #keyOf(customerId: string, stored: StoredCustomerKey): Promise<DataKey> {

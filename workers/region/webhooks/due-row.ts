@@ -1,4 +1,5 @@
 import type { Region } from "../../../schema/regions.ts";
+import type { JsonCustomerKey } from "./customer-keys.ts";
 
 /** A delivery with its event, as Postgres has it. */
 export interface DueRow {
@@ -31,6 +32,5 @@ export interface EndpointRow {
   readonly deleted: boolean;
   /** The valid ones, newest first; base64. */
   readonly secrets: readonly { readonly number: number; readonly sealed: string }[];
-  /** Base64. */
-  readonly keys: readonly { readonly version: number; readonly wrapped: string }[];
+  readonly keys: readonly JsonCustomerKey[];
 }

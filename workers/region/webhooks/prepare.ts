@@ -32,8 +32,7 @@ export async function prepareWebhooks(
   const recipients = await recipientsOf(settings, endpoint, waitUntil);
   if (recipients?.length === 0) return all("no_valid_key");
   const secrets = await signingSecrets(settings, endpoint);
-  const keys = endpoint.keys.map(({ version, wrapped }) => ({ version, wrapped: Buffer.from(wrapped, "base64") }));
-  const ring = await settings.customerKeys.ringOf(endpoint.customer_id, keys);
+  const ring = await settings.customerKeys.ringOfJson(endpoint.customer_id, endpoint.keys);
   if (ring === null) return all("erased");
   const opened = await Promise.all(rows.map(async (row) => ({ row, data: await openPayload(row, ring, settings) })));
   return {

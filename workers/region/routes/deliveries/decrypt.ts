@@ -7,10 +7,10 @@ import { asCustomerSql } from "../../database.ts";
 import { payForDisclosure } from "../../disclosure/limit.ts";
 import { liveKeys } from "../../disclosure/open-event.ts";
 import { settingsOf } from "../../settings.ts";
-import { openFrom } from "../../webhooks/customer-keys.ts";
+import { openFrom, type JsonCustomerKey } from "../../webhooks/customer-keys.ts";
 
 interface Row {
-  readonly keys: readonly { readonly version: number; readonly wrapped: string }[];
+  readonly keys: readonly JsonCustomerKey[];
   readonly tries: readonly { readonly number: number; readonly excerpt: string | null }[];
 }
 
@@ -40,8 +40,7 @@ export const handleDecryptDelivery: Handler<typeof decryptDelivery, RegionEnv> =
     detail: body.reason,
   };
   const recorded = await recordFirst(intent, served, env);
-  const stored = row.keys.map(({ version, wrapped }) => ({ version, wrapped: Buffer.from(wrapped, "base64") }));
-  const ring = await settingsOf(env).customerKeys.ringOf(customerId, stored);
+  const ring = await settingsOf(env).customerKeys.ringOfJson(customerId, row.keys);
   const data = await Promise.all(
     row.tries.map(async ({ number, excerpt }) => {
       const place = { kind: "response", customerId, deliveryId: params.id, number } as const;
@@ -49,5 +48,5 @@ export const handleDecryptDelivery: Handler<typeof decryptDelivery, RegionEnv> =
       return { number, response };
     }),
   );
-  return { status: 200, body: { data }, recorded };
+  return { status: 200, body: { data }, ...(recorded !== null && { recorded }) };
 };

@@ -98,7 +98,7 @@ export const handleRevealWebhookSecret: Handler<typeof revealWebhookSecret, Regi
       ),
     ),
   );
-  return { status: 200, body: { data }, recorded };
+  return { status: 200, body: { data }, ...(recorded !== null && { recorded }) };
 };
 
 async function lastNumber(
