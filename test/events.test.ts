@@ -201,6 +201,14 @@ describe("decryption", () => {
     const event = await emit(token, { type: "secret.three", data: { for: "operators" } });
     const path = `/events/${event.id}/decrypt`;
     expect((await operate("POST", path, { reason: "no ticket" })).status).toBe(422);
+    for (const nobody of [
+      "evt_01h455vb4pex5vsknk084sn02q",
+      "evt_7zzzzzzzzzzzzzzzzzzzzzzzzz",
+      "evt_00000000000000000000000000",
+    ]) {
+      const answer = await operate("POST", `/events/${nobody}/decrypt`, { reason: "not there", ticket: "INC-2" });
+      expect(answer.status).toBe(404);
+    }
     const opened = await operate("POST", path, { reason: "customer asked", ticket: "INC-1" });
     expect(opened.body).toEqual({ data: { for: "operators" } });
     const log = await call<{ data: { detail: string; user_id: null }[] }>("/v1/audit-logs?action=event.decrypt", {

@@ -1,4 +1,5 @@
 import { AppError } from "../../../../schema/errors.ts";
+import { isRecordTime } from "../../../../schema/http/audit-logs.ts";
 import type { decryptEvent } from "../../../../schema/http/events.ts";
 import type { operatorDecryptEvent } from "../../../../schema/http/operations.ts";
 import { timeOfId } from "../../../../schema/ids.ts";
@@ -32,13 +33,15 @@ export const handleOperatorDecryptEvent: Handler<typeof operatorDecryptEvent, Re
   env,
 ) => {
   const made = timeOfId(params.id);
+  // An id of the far future names nothing, and is no time for Postgres.
+  if (!isRecordTime(made + apartMs)) throw new AppError("not_found");
   const [event] = await withClient(
     env.DB_WEBHOOKS,
     (client) =>
       client.begin(
         (sql) => sql<SealedEvent[]>`
           select e.customer_id, e.id, e.payload, ${liveKeys(sql)} from events e
-            where e.id = ${params.id} and e.created_at between ${new Date(made - apartMs)} and ${new Date(made + apartMs)}`,
+            where e.id = ${params.id} and e.created_at between ${new Date(Math.max(0, made - apartMs))} and ${new Date(made + apartMs)}`,
       ),
     served.waitUntil,
   );
