@@ -1,21 +1,9 @@
 import { DurableObject } from "cloudflare:workers";
-import type { DueDelivery } from "../../schema/webhooks/message.ts";
 import { concurrentTries, hasFailedTooLong, nextStep, redrive, type Result } from "./policy.ts";
 import { post } from "./post.ts";
 import { Probe } from "./probe.ts";
 import { Results } from "./results.ts";
-import type { CourierStore, Outgoing, Pulled } from "./store.ts";
-
-/** What a Courier needs of its region. */
-export interface CourierPorts {
-  readonly store: CourierStore;
-  /** How long an endpoint may take to answer, in milliseconds. */
-  readonly timeoutMs: number;
-  /** Sends a delivery through the queue, to come back after whole seconds; resolves to whether the queue has taken it. */
-  readonly enqueue: (delivery: DueDelivery, delaySeconds: number) => Promise<boolean>;
-  /** Told of each try. */
-  readonly observe: (result: Result) => void;
-}
+import type { CourierPorts, Outgoing, Pulled } from "./ports.ts";
 
 /** Deliveries read at once. */
 const pullRows = 25;
@@ -208,7 +196,8 @@ export class CourierObject<Env> extends DurableObject<Env> {
     for (const result of results) this.#note(result, failingSince);
     if (results.some(({ gone }) => gone)) await this.#disable("gone");
     else if (hasFailedTooLong(failingSince, Date.now())) await this.#disable("failing");
-    await Promise.all(results.map((result) => this.#sendOn(result)));
+    await this.#sendOn(results);
+    for (const result of results) this.#alert(result);
     this.#results.forget(results);
     if (this.#endpoint?.fifo === true) this.#more = true;
   }
@@ -223,15 +212,29 @@ export class CourierObject<Env> extends DurableObject<Env> {
     else if (status === "dead_letter") this.#probe.plan(Date.now());
   }
 
-  async #sendOn({ status, deliveryId, nextAttemptAt, number, statusCode, error }: Result): Promise<void> {
-    if (status === "dead_letter") {
-      const facts = { endpoint: this.#endpointId, delivery: deliveryId, attempts: number, status: statusCode, error };
-      console.error(JSON.stringify({ level: "error", event: "webhook.dead_letter", ...facts }));
-    }
-    if (status !== "pending" || nextAttemptAt === null) return;
-    const delaySeconds = Math.max(0, Math.floor((nextAttemptAt - Date.now()) / 1000));
-    // Where the queue refuses, the alarm comes back to it.
-    await this.#ports.enqueue({ id: deliveryId, endpoint_id: this.#endpointId }, delaySeconds);
+  /** Sends on what is to be tried again: what comes back in the same second, together. */
+  async #sendOn(results: readonly Result[]): Promise<void> {
+    const now = Date.now();
+    const again = results.flatMap(({ deliveryId, nextAttemptAt }) =>
+      nextAttemptAt === null ? [] : [{ id: deliveryId, delay: Math.max(0, Math.floor((nextAttemptAt - now) / 1000)) }],
+    );
+    const endpoint_id = this.#endpointId;
+    const sent = Array.from(
+      Map.groupBy(again, ({ delay }) => delay),
+      ([delay, same]) =>
+        // Where the queue refuses, the alarm comes back to it.
+        this.#ports.enqueue(
+          same.map(({ id }) => ({ id, endpoint_id })),
+          delay,
+        ),
+    );
+    await Promise.all(sent);
+  }
+
+  #alert({ status, deliveryId, number, statusCode, error }: Result): void {
+    if (status !== "dead_letter") return;
+    const facts = { endpoint: this.#endpointId, delivery: deliveryId, attempts: number, status: statusCode, error };
+    console.error(JSON.stringify({ level: "error", event: "webhook.dead_letter", ...facts }));
   }
 
   async #disable(reason: "gone" | "failing"): Promise<void> {

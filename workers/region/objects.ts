@@ -60,7 +60,7 @@ export class Courier extends CourierObject<RegionEnv> {
     super(ctx, env, {
       store: courierStore(env, waitUntil),
       timeoutMs: webhookTimeoutMs,
-      enqueue: (delivery, delaySeconds) => handOver(env, [delivery], delaySeconds),
+      enqueue: (deliveries, delaySeconds) => handOver(env, deliveries, delaySeconds),
       observe: ({ error, durationMs }) =>
         env.METRICS.writeDataPoint({
           indexes: [region],

@@ -1,6 +1,6 @@
 import type postgres from "postgres";
 import type { Result } from "../../../durable-objects/courier/policy.ts";
-import type { CourierStore, Pulled, Wanted } from "../../../durable-objects/courier/store.ts";
+import type { CourierStore, Pulled, Wanted } from "../../../durable-objects/courier/ports.ts";
 import { parkedPause } from "../../../durable-objects/courier/policy.ts";
 import type { ParkReason } from "../../../schema/webhooks/delivery.ts";
 import { keptClient } from "../../serve/database.ts";

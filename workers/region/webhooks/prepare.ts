@@ -1,6 +1,6 @@
 import type { Recipient } from "../../../durable-objects/courier/encrypt.ts";
 import type { SigningSecret } from "../../../durable-objects/courier/sign.ts";
-import type { Outgoing } from "../../../durable-objects/courier/store.ts";
+import type { Outgoing } from "../../../durable-objects/courier/ports.ts";
 import { publicUrlFault } from "../../../schema/public-url.ts";
 import type { ParkReason } from "../../../schema/webhooks/delivery.ts";
 import type { RegionSettings } from "../settings.ts";

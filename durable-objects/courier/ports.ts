@@ -1,4 +1,5 @@
 import type { DisabledReason } from "../../schema/webhooks/delivery.ts";
+import type { DueDelivery } from "../../schema/webhooks/message.ts";
 import type { Result, Tried } from "./policy.ts";
 import type { Webhook } from "./post.ts";
 
@@ -49,4 +50,15 @@ export interface CourierStore {
   write(endpointId: string, results: readonly Result[], failingSince: number | null): Promise<void>;
   /** Disables an endpoint and tells its customer by an event; nothing if it is disabled already. */
   disable(endpointId: string, reason: DisabledReason): Promise<void>;
+}
+
+/** What a Courier needs of its region. */
+export interface CourierPorts {
+  readonly store: CourierStore;
+  /** How long an endpoint may take to answer, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Sends deliveries through the queue, to come back after whole seconds; resolves to whether the queue has taken them. */
+  readonly enqueue: (deliveries: readonly DueDelivery[], delaySeconds: number) => Promise<boolean>;
+  /** Told of each try. */
+  readonly observe: (result: Result) => void;
 }
