@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { idSchema } from "./ids.ts";
 import { regionSchema } from "./regions.ts";
-import type { CrossRegionEndpoint } from "./webhooks/cross-region.ts";
+import type { CrossRegionEndpoint, PublishedEndpoint } from "./webhooks/cross-region.ts";
 import type { PublicJwk } from "./webhooks/public-key.ts";
 
 const time = z.iso.datetime({ offset: true });
@@ -95,8 +95,8 @@ export interface ConfigReaderApi {
   corsOrigins(): Promise<string[]>;
   /** The versions of a customer's public keys that are not revoked, and until when each is valid, in epoch milliseconds. */
   publicKeys(customerId: string): Promise<PublicKeyVersion[]>;
-  /** A customer's endpoints that opted in to events of other regions. */
-  crossRegionEndpoints(customerId: string): Promise<CrossRegionEndpoint[]>;
+  /** A customer's endpoints that opted in to events of other regions, and those that took it back. */
+  crossRegionEndpoints(customerId: string): Promise<PublishedEndpoint[]>;
 }
 
 /** A version of a customer's public key. `expires_at`: epoch milliseconds; null: it is the newest. */

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startReceiver, type Receiver } from "../dev/receiver.ts";
 import type { EventView } from "../schema/http/events.ts";
 import { act, at, deliveriesOf, emit, newEndpoint, untilStatus } from "./webhook-world.ts";
-import { call, eventually, newCustomer, newUser, type TestUser } from "./world.ts";
+import { call, eventually, newCustomer, newUser, wait, type TestUser } from "./world.ts";
 
 let receiver: Receiver;
 let european: TestUser;
@@ -65,6 +65,7 @@ describe("end-to-end encryption", () => {
     for (const [jwk, reason] of [
       [secret, "private member"],
       [{ ...good, e: "Aw" }, "e must be"],
+      [{ ...good, e: "______E" }, "33 bits"],
       [{ kty: "RSA", n: Buffer.alloc(128, 255).toString("base64url"), e: "AQAB" }, "1024 bits"],
       [{ kty: "OKP", crv: "X25519", x: Buffer.alloc(32).toString("base64url") }, "cannot|can be used|small order"],
       [{ kty: "OKP", crv: "Ed25519", x: Buffer.alloc(32, 1).toString("base64url") }, "must be a key of the type"],
@@ -157,6 +158,37 @@ describe("residency", () => {
       const event = await emit(token, about);
       return (await call<EventView>(`/v1/events/${event.id}`, { token })).body.deliveries.length === 0;
     });
+    await call(url, { method: "PATCH", token, body: { cross_region: { legal_basis } } });
+    await eventually(async () => {
+      const event = await emit(token, about);
+      const { deliveries } = (await call<EventView>(`/v1/events/${event.id}`, { token })).body;
+      if (deliveries.length === 0) return false;
+      await eventually(async () => at(receiver, path).some(({ id }) => id === event.id), 10_000);
+      return true;
+    });
+  });
+
+  it("sends nothing more of what waits once the opt-in is taken back", async () => {
+    const path = "/withdrawn";
+    const legal_basis = "Standard contractual clauses, annex II";
+    receiver.answer = (one) => ({ status: one.path === path ? 503 : 204 });
+    const made = await newEndpoint(token, receiver, path, { event_types: ["late.*"], cross_region: { legal_basis } });
+    const emitAbout = () => emit(token, { type: "late.one", user_id: european.id, data: {} });
+    let event = await emitAbout();
+    await eventually(async () => {
+      event = await emitAbout();
+      return at(receiver, path).length > 0;
+    });
+    await call(`/v1/webhook-endpoints/${made.id}`, { method: "PATCH", token, body: { cross_region: null } });
+    // No other event is emitted: the Courier asks by itself.
+    await eventually(async () => {
+      const found = await deliveriesOf(token, `region=eu&event_id=${event.id}`);
+      return found[0]?.parked_for === "residency";
+    }, 20_000);
+    receiver.answer = () => ({ status: 204 });
+    const before = at(receiver, path).length;
+    await wait(3000);
+    expect(at(receiver, path)).toHaveLength(before);
   });
 
   it("makes an endpoint of another region by name, which gets that region's events", async () => {

@@ -3,7 +3,7 @@ import { until } from "../durable-objects/until.ts";
 import type { ConfigReaderApi, Customer, PublicKeyVersion, RegionState, Tier } from "../schema/config.ts";
 import { AppError } from "../schema/errors.ts";
 import type { Region } from "../schema/regions.ts";
-import type { CrossRegionEndpoint } from "../schema/webhooks/cross-region.ts";
+import type { PublishedEndpoint } from "../schema/webhooks/cross-region.ts";
 
 /** How fresh configuration is kept. Ages in milliseconds. */
 export interface ConfigCacheOptions {
@@ -93,8 +93,8 @@ export class ConfigCache {
     return this.#get(`keys:${customerId}`, () => this.#reader.publicKeys(customerId), waitUntil, staleKeysMs);
   }
 
-  /** A customer's endpoints that opted in to events of other regions. */
-  async crossRegionEndpoints(customerId: string, waitUntil: WaitUntil): Promise<CrossRegionEndpoint[]> {
+  /** A customer's endpoints that opted in to events of other regions, and those that took it back. */
+  async crossRegionEndpoints(customerId: string, waitUntil: WaitUntil): Promise<PublishedEndpoint[]> {
     return this.#get(`endpoints:${customerId}`, () => this.#reader.crossRegionEndpoints(customerId), waitUntil);
   }
 

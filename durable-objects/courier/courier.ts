@@ -8,7 +8,7 @@ import type { CourierPorts, Outgoing, Pulled } from "./ports.ts";
 /** Deliveries read at once. */
 const pullRows = 25;
 /** What has waited here for so long is read again: it may have been parked, its secret rotated, its endpoint deleted. In milliseconds. */
-const staleMs = 10_000;
+const staleMs = 2000;
 /** Results written at once. */
 const writeRows = 100;
 /** By when work that was begun is looked at again, should the object have died meanwhile, in milliseconds. */
@@ -107,7 +107,8 @@ export class CourierObject<Env> extends DurableObject<Env> {
     const waitMs = this.#start();
     if (this.#more && this.#ready.length === 0) return true;
     if (this.#results.size > 0) return true;
-    const dueInMs = this.#dueAt - Date.now();
+    // With something in hand that there is no room for, what is due besides has to wait for it.
+    const dueInMs = this.#more ? Infinity : this.#dueAt - Date.now();
     if (this.#active.size === 0 && this.#ready.length === 0 && dueInMs > nearMs) return false;
     await this.#happening(Math.max(1, Math.min(waitMs, dueInMs, safetyMs)));
     return true;

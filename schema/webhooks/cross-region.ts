@@ -22,3 +22,10 @@ export const crossRegionEndpointSchema = z.strictObject({
 
 /** An endpoint that opted in to events of other regions. */
 export type CrossRegionEndpoint = z.infer<typeof crossRegionEndpointSchema>;
+
+/** What is published under an endpoint's id: the endpoint, or that it was taken back (null). The higher version is the truer one. */
+export interface PublishedEndpoint {
+  readonly id: string;
+  readonly version: number;
+  readonly endpoint: CrossRegionEndpoint | null;
+}

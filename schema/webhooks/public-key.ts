@@ -77,8 +77,9 @@ function weaknessOfRsa({ n, e }: { readonly n: string; readonly e: string }): st
   const bits = modulus.toString(2).length;
   if (bits < rsaBits.least) return `is weak: ${bits} bits, of which there must be ${rsaBits.least}`;
   if (bits > rsaBits.most) return `is too long: ${bits} bits, of which there may be ${rsaBits.most}`;
-  // FIPS 186-5 §A.1.1: 2^16 < e < 2^256, odd.
+  // FIPS 186-5 §A.1.1: 2^16 < e, odd; BoringSSL, which encrypts, takes 33 bits.
   const exponent = integer(e);
+  if (exponent >= 2n ** 33n) return "must have an e of at most 33 bits, as 65537 is";
   if (exponent < 65_537n || exponent % 2n === 0n) return "is weak: e must be odd and at least 65537";
   const even = modulus % 2n === 0n;
   if (even || smallPrimes.some((prime) => modulus % BigInt(prime) === 0n)) return "is weak: n has a small factor";

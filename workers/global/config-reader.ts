@@ -2,7 +2,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { eq } from "drizzle-orm";
 import type { ConfigReaderApi, Customer, PublicKeyVersion, RegionState, Tier } from "../../schema/config.ts";
 import { customers, regionStates, tiers } from "../../schema/tables/global/configuration.ts";
-import type { CrossRegionEndpoint } from "../../schema/webhooks/cross-region.ts";
+import type { PublishedEndpoint } from "../../schema/webhooks/cross-region.ts";
 import { withDatabase, type Database } from "../serve/database.ts";
 import { presentCustomer, presentRegion, presentTier } from "./present.ts";
 import { publishedEndpoints, unrevokedKeys } from "./webhook-config.ts";
@@ -43,8 +43,8 @@ export class ConfigReader extends WorkerEntrypoint<GlobalEnv> implements ConfigR
     return this.#read((database) => unrevokedKeys(database, customerId));
   }
 
-  /** A customer's endpoints that opted in to events of other regions. */
-  async crossRegionEndpoints(customerId: string): Promise<CrossRegionEndpoint[]> {
+  /** A customer's endpoints that opted in to events of other regions, and those that took it back. */
+  async crossRegionEndpoints(customerId: string): Promise<PublishedEndpoint[]> {
     return this.#read((database) => publishedEndpoints(database, customerId));
   }
 

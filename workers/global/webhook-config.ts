@@ -1,8 +1,8 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { and, desc, eq, gt, isNotNull, isNull, lt, or, sql } from "drizzle-orm";
+import { and, desc, eq, gt, isNull, lt, or, sql } from "drizzle-orm";
 import type { PublicKeyVersion, WebhookConfigApi } from "../../schema/config.ts";
 import { crossRegionEndpoints, publicKeys } from "../../schema/tables/global/public-keys.ts";
-import type { CrossRegionEndpoint } from "../../schema/webhooks/cross-region.ts";
+import type { CrossRegionEndpoint, PublishedEndpoint } from "../../schema/webhooks/cross-region.ts";
 import type { PublicJwk } from "../../schema/webhooks/public-key.ts";
 import { withDatabase, type Database } from "../serve/database.ts";
 
@@ -27,13 +27,13 @@ export async function unrevokedKeys(
   return rows.map(present);
 }
 
-/** The endpoints that a customer has published for other regions. */
-export async function publishedEndpoints(database: Database, customerId: string): Promise<CrossRegionEndpoint[]> {
-  const rows = await database
-    .select({ endpoint: crossRegionEndpoints.endpoint })
+/** What a customer's regions have published of endpoints for other regions. */
+export function publishedEndpoints(database: Database, customerId: string): Promise<PublishedEndpoint[]> {
+  const { id, version, endpoint } = crossRegionEndpoints;
+  return database
+    .select({ id, version, endpoint })
     .from(crossRegionEndpoints)
-    .where(and(eq(crossRegionEndpoints.customerId, customerId), isNotNull(crossRegionEndpoints.endpoint)));
-  return rows.flatMap(({ endpoint }) => (endpoint === null ? [] : [endpoint]));
+    .where(eq(crossRegionEndpoints.customerId, customerId));
 }
 
 /** Writes what webhooks keep in the global configuration, for the regions: public keys, and endpoints that opted in to events of other regions. */
@@ -91,7 +91,7 @@ export class WebhookConfig extends WorkerEntrypoint<GlobalEnv> implements Webhoo
     return rows.length > 0 ? "revoked" : "missing";
   }
 
-  /** Publishes an endpoint, or takes it back. An older version than the one that is there changes nothing. */
+  /** Publishes an endpoint, or takes it back. An older version than the one that is there changes nothing; the same one is sealed anew. */
   async publish(customerId: string, id: string, version: number, endpoint: CrossRegionEndpoint | null): Promise<void> {
     const values = { version, endpoint, updatedAt: new Date() };
     await this.#write((database) =>
@@ -101,7 +101,7 @@ export class WebhookConfig extends WorkerEntrypoint<GlobalEnv> implements Webhoo
         .onConflictDoUpdate({
           target: crossRegionEndpoints.id,
           set: values,
-          setWhere: sql`${crossRegionEndpoints.version} < ${version} and ${crossRegionEndpoints.customerId} = ${customerId}`,
+          setWhere: sql`${crossRegionEndpoints.version} <= ${version} and ${crossRegionEndpoints.customerId} = ${customerId}`,
         }),
     );
   }

@@ -74,6 +74,7 @@ import { settingsOf } from "./settings.ts";
 import { proxy } from "./upstream/proxy.ts";
 import { wakeCouriers } from "./webhooks/consume.ts";
 import { forgetOldEvents } from "./webhooks/forget.ts";
+import { publishAnew } from "./webhooks/publish.ts";
 import { sweep } from "./webhooks/sweep.ts";
 
 export { AuditLog, Courier, Gate, SignInGuard } from "./objects.ts";
@@ -168,6 +169,7 @@ export default {
 async function everyNight(env: RegionEnv, time: number, waitUntil: (promise: Promise<unknown>) => void): Promise<void> {
   await rewrapDataKeys(env, nightlyMs / 4, waitUntil);
   await forgetOldEvents(env, time, nightlyMs / 4, waitUntil);
+  await publishAnew(env, waitUntil);
   await runRetention(env, time, nightlyMs, waitUntil);
 }
 

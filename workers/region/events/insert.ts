@@ -1,6 +1,7 @@
 import type postgres from "postgres";
+import type { Region } from "../../../schema/regions.ts";
 import { newId } from "../../../schema/ids.ts";
-import type { CrossRegionEndpoint } from "../../../schema/webhooks/cross-region.ts";
+import type { PublishedEndpoint } from "../../../schema/webhooks/cross-region.ts";
 import { wantsType } from "../../../schema/webhooks/event-type.ts";
 import type { DueDelivery } from "../../../schema/webhooks/message.ts";
 import type { TransactionSql } from "../database.ts";
@@ -32,33 +33,33 @@ interface Found {
 }
 
 /** What an event needs to know of its customer, in one statement. */
-function find(sql: TransactionSql, customerId: string): postgres.PendingQuery<Found[]> {
+function find(sql: TransactionSql, customerId: string, region: Region): postgres.PendingQuery<Found[]> {
   return sql<Found[]>`
     select
       (select json_build_object('version', version, 'wrapped', encode(wrapped, 'base64')) from customer_data_keys
         where customer_id = ${customerId} and destroyed_at is null order by version desc limit 1) as key,
       (select coalesce(json_agg(json_build_object('id', id, 'home_region', home_region, 'version', version,
-          'event_types', event_types, 'status', status)), '[]') from webhook_endpoints
-        where customer_id = ${customerId} and deleted_at is null) as endpoints`;
+          'event_types', event_types, 'status', status, 'deleted', deleted_at is not null)), '[]') from webhook_endpoints
+        where customer_id = ${customerId} and (deleted_at is null or home_region <> ${region})) as endpoints`;
 }
 
 /**
- * Writes an event, its sealed payload and a delivery for each endpoint that gets it, in the caller's transaction. `opted` are the endpoints of
- * other regions that want events of this one; null: the event stays among the region's own endpoints.
+ * Writes an event, its sealed payload and a delivery for each endpoint that gets it, in the caller's transaction. `opted` is what was published of
+ * endpoints of other regions that want events of this one; null: the event stays among the region's own endpoints.
  */
 export async function insertEvent(
   sql: TransactionSql,
   settings: RegionSettings,
   event: NewEvent,
-  opted: readonly CrossRegionEndpoint[] | null,
+  opted: readonly PublishedEndpoint[] | null,
 ): Promise<Inserted> {
   const { region, customerKeys } = settings;
   const { customerId } = event;
-  const [found] = await find(sql, customerId);
+  const [found] = await find(sql, customerId, region);
   const known = found?.endpoints ?? [];
   const endpoints =
     opted === null
-      ? known.filter((endpoint) => endpoint.home_region === region)
+      ? known.filter((endpoint) => endpoint.home_region === region && !endpoint.deleted)
       : await refreshCopies(sql, settings, customerId, known, opted);
   const key = found?.key
     ? { version: found.key.version, wrapped: Buffer.from(found.key.wrapped, "base64") }

@@ -35,7 +35,7 @@ async function pull(
   const [endpoint] = await readEndpoint(sql, endpointId);
   if (endpoint === undefined) return null;
   const failing = endpoint.failing_since !== null;
-  const stopped = stoppedFor(endpoint, settings);
+  const stopped = stoppedFor(endpoint, settings) ?? (await withdrawn(endpoint, settings, waitUntil));
   if (stopped !== null) {
     await parkPending(sql, endpointId, stopped, except);
     return { ...facts(endpoint), enabled: false, deliveries: [], more: false, nextDue: null, parkedDue: null };
@@ -61,7 +61,7 @@ async function pull(
 
 function readEndpoint(sql: postgres.Sql, id: string): Promise<EndpointRow[]> {
   return sql<EndpointRow[]>`
-    select e.customer_id, e.id, e.home_region, e.url, e.status, e.ordering, e.rate_per_second, e.public_key_id, e.failing_since,
+    select e.customer_id, e.id, e.home_region, e.version, e.url, e.status, e.ordering, e.rate_per_second, e.public_key_id, e.failing_since,
         e.cross_region is not null as opted_in, e.deleted_at is not null as deleted,
         (select coalesce(json_agg(json_build_object('number', s.number, 'sealed', encode(s.sealed, 'base64')) order by s.number desc), '[]')
           from webhook_secrets s where s.customer_id = e.customer_id and s.endpoint_id = e.id
@@ -81,9 +81,21 @@ function facts({ ordering, rate_per_second, failing_since }: EndpointRow) {
 
 /** Why nothing may be sent to an endpoint at all; null: it may. Asked at each delivery, whatever was true when it was accepted. */
 function stoppedFor(endpoint: EndpointRow, { region }: RegionSettings): ParkReason | null {
-  if (endpoint.deleted) return "endpoint_deleted";
   if (endpoint.home_region !== region && !endpoint.opted_in) return "residency";
+  if (endpoint.deleted) return "endpoint_deleted";
   return endpoint.status === "disabled" ? "endpoint_disabled" : null;
+}
+
+/** Whether the opt-in of a copy has been taken back since: global knows before the copy does. */
+async function withdrawn(
+  endpoint: EndpointRow,
+  { region, config }: RegionSettings,
+  waitUntil: WaitUntil,
+): Promise<ParkReason | null> {
+  if (endpoint.home_region === region) return null;
+  const published = await config.crossRegionEndpoints(endpoint.customer_id, waitUntil);
+  const last = published.find(({ id }) => id === endpoint.id);
+  return last?.endpoint === null && last.version > endpoint.version ? "residency" : null;
 }
 
 /** What is due: pending deliveries, and as many dead letters as may be taken up, the longest due first. */

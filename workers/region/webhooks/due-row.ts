@@ -22,6 +22,7 @@ export interface EndpointRow {
   readonly customer_id: string;
   readonly id: string;
   readonly home_region: Region;
+  readonly version: number;
   readonly url: string;
   readonly status: "enabled" | "disabled";
   readonly ordering: "none" | "fifo";

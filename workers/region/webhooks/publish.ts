@@ -49,6 +49,17 @@ export function publishChanges(
   );
 }
 
+/** Marks every endpoint that opted in to be published again by the sweeper: its secrets are then sealed to the keys, and for the regions, of now. */
+export async function publishAnew(env: RegionEnv, waitUntil: (promise: Promise<unknown>) => void): Promise<void> {
+  const { region } = settingsOf(env);
+  await withClient(
+    env.DB_WEBHOOKS,
+    (sql) => sql`update webhook_endpoints set published_version = null
+      where cross_region is not null and home_region = ${region} and deleted_at is null`,
+    waitUntil,
+  );
+}
+
 async function publish(sql: postgres.Sql, env: RegionEnv, settings: RegionSettings, row: Row): Promise<void> {
   const { customer_id: customerId, id, version } = row;
   const endpoint = row.deleted || row.cross_region === null ? null : await published(settings, row, row.cross_region);
