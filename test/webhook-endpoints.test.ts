@@ -211,8 +211,8 @@ describe("a delivery", () => {
     receiver.answer = () => {
       open += 1;
       most = Math.max(most, open);
-      setTimeout(() => (open -= 1), 80);
-      return { status: 204, afterMs: 80 };
+      setTimeout(() => (open -= 1), 400);
+      return { status: 204, afterMs: 400 };
     };
     for (let count = 0; count < 30; count++) await emit(token, { type: "five.one", data: count });
     await eventually(async () => at(receiver, "/rate").length === 41, 15_000);

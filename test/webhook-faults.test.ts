@@ -170,7 +170,8 @@ describe("a dead letter that was taken up again", () => {
     await wait(1500);
     const before = await commits();
     await wait(4000);
-    expect((await commits()) - before).toBeLessThan(100);
+    // The sweepers' and the log's; a Courier that looked each time it could would make thousands.
+    expect((await commits()) - before).toBeLessThan(500);
     world.receiver.answer = () => ({ status: 204 });
     await world.own.platform.restartWorkers("kill");
     expect(await world.untilDelivered(id, "/slow")).toBe(2);

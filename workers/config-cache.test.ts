@@ -53,6 +53,27 @@ describe("configuration while global hangs", () => {
     expect(await cache.tier("basic", waitUntil)).toEqual(basic);
   });
 
+  it("is never older than five minutes where it is closed when in doubt: public keys, opt-ins", async () => {
+    const publicKeys = vi.fn<ConfigReaderApi["publicKeys"]>(never).mockResolvedValueOnce([]);
+    const crossRegionEndpoints = vi.fn<ConfigReaderApi["crossRegionEndpoints"]>(never).mockResolvedValueOnce([]);
+    const regions = vi.fn<ConfigReaderApi["regions"]>(never).mockResolvedValueOnce(states);
+    const cache = cacheOver({ publicKeys, crossRegionEndpoints, regions });
+    const ask = async (): Promise<string[]> => {
+      const asked = Promise.allSettled([
+        cache.publicKeys("cus", waitUntil),
+        cache.crossRegionEndpoints("cus", waitUntil),
+        cache.regionStatus("us", waitUntil),
+      ]);
+      await vi.advanceTimersByTimeAsync(5000);
+      return (await asked).map(({ status }) => status);
+    };
+    expect(await ask()).toEqual(["fulfilled", "fulfilled", "fulfilled"]);
+    await vi.advanceTimersByTimeAsync(280_000);
+    expect(await ask()).toEqual(["fulfilled", "fulfilled", "fulfilled"]);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(await ask()).toEqual(["rejected", "rejected", "fulfilled"]);
+  });
+
   it("is unavailable where nothing is remembered, and one read is tried for all who wait", async () => {
     const regions = vi.fn<ConfigReaderApi["regions"]>(never);
     const cache = cacheOver({ regions });

@@ -22,8 +22,8 @@ interface Entry {
 
 /** A value this old is still served while global cannot be reached, in milliseconds. */
 const staleMs = 3_600_000;
-/** The same for public keys: a revocation must be noticed within five minutes, or nothing is encrypted. */
-const staleKeysMs = 300_000;
+/** The same for what is closed when in doubt: a key that was revoked, an opt-in that was taken back, must be noticed within five minutes. */
+const staleClosedMs = 300_000;
 /** How long a read may take, in milliseconds: a database that hangs is as good as one that is away. */
 const readMs = 1500;
 /** A read that has not ended by then belongs to a request that was torn down, in milliseconds. */
@@ -90,12 +90,13 @@ export class ConfigCache {
 
   /** A customer's public keys that are not revoked; never older than five minutes, then `unavailable`. */
   async publicKeys(customerId: string, waitUntil: WaitUntil): Promise<PublicKeyVersion[]> {
-    return this.#get(`keys:${customerId}`, () => this.#reader.publicKeys(customerId), waitUntil, staleKeysMs);
+    return this.#get(`keys:${customerId}`, () => this.#reader.publicKeys(customerId), waitUntil, staleClosedMs);
   }
 
-  /** A customer's endpoints that opted in to events of other regions, and those that took it back. */
+  /** A customer's endpoints that opted in to events of other regions, and those that took it back; never older than five minutes. */
   async crossRegionEndpoints(customerId: string, waitUntil: WaitUntil): Promise<PublishedEndpoint[]> {
-    return this.#get(`endpoints:${customerId}`, () => this.#reader.crossRegionEndpoints(customerId), waitUntil);
+    const read = (): Promise<PublishedEndpoint[]> => this.#reader.crossRegionEndpoints(customerId);
+    return this.#get(`endpoints:${customerId}`, read, waitUntil, staleClosedMs);
   }
 
   /** Forgets everything: for the isolate through which a change was made. */

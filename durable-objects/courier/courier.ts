@@ -177,7 +177,8 @@ export class CourierObject<Env> extends DurableObject<Env> {
     this.#ready.push(...pulled.deliveries);
     this.#readyAt = now;
     const tookUp = pulled.deliveries.some((outgoing) => outgoing.parked);
-    this.#more = pulled.more;
+    // Never back to false: somebody may have woken it while this was being read.
+    if (pulled.more) this.#more = true;
     if (!pulled.enabled || pulled.parkedDue === null || pulled.failingSince === null) this.#probe.forget();
     else if (parked.failing > 0) this.#probe.begun(now, tookUp);
     else this.#probe.plan(now);

@@ -41,7 +41,10 @@ export async function acceptEvent(
   const settings = settingsOf(env);
   const { customer_id: customerId } = principal;
   const request = await namedRequest(principal, served, settings.hashKey);
-  const opted = await settings.config.crossRegionEndpoints(customerId, served.waitUntil);
+  // Not known while global is away: that is only in the way of customers who have something to do with it.
+  const opted = await settings.config
+    .crossRegionEndpoints(customerId, served.waitUntil)
+    .catch(() => "unknown" as const);
   const event: NewEvent = { ...emission, customerId, id: newId("event"), createdAt: new Date(), request };
   const accepted = await withClient(
     env.DB,

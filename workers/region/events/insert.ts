@@ -1,4 +1,5 @@
 import type postgres from "postgres";
+import { AppError } from "../../../schema/errors.ts";
 import type { Region } from "../../../schema/regions.ts";
 import { newId } from "../../../schema/ids.ts";
 import type { PublishedEndpoint } from "../../../schema/webhooks/cross-region.ts";
@@ -45,22 +46,25 @@ function find(sql: TransactionSql, customerId: string, region: Region): postgres
 
 /**
  * Writes an event, its sealed payload and a delivery for each endpoint that gets it, in the caller's transaction. `opted` is what was published of
- * endpoints of other regions that want events of this one; null: the event stays among the region's own endpoints.
+ * endpoints of other regions that want events of this one; null: the event stays among the region's own endpoints; "unknown":
+ * global cannot say, and 503 if the customer has copies here.
  */
 export async function insertEvent(
   sql: TransactionSql,
   settings: RegionSettings,
   event: NewEvent,
-  opted: readonly PublishedEndpoint[] | null,
+  opted: readonly PublishedEndpoint[] | "unknown" | null,
 ): Promise<Inserted> {
   const { region, customerKeys } = settings;
   const { customerId } = event;
   const [found] = await find(sql, customerId, region);
   const known = found?.endpoints ?? [];
+  const own = known.filter((endpoint) => endpoint.home_region === region && !endpoint.deleted);
+  // Closed in doubt: neither sent to a copy whose opt-in may be over, nor accepted without the delivery that it may owe.
+  if (opted === "unknown" && known.some((endpoint) => endpoint.home_region !== region && !endpoint.deleted))
+    throw new AppError("unavailable");
   const endpoints =
-    opted === null
-      ? known.filter((endpoint) => endpoint.home_region === region && !endpoint.deleted)
-      : await refreshCopies(sql, settings, customerId, known, opted);
+    opted === null || opted === "unknown" ? own : await refreshCopies(sql, settings, customerId, known, opted);
   const key = found?.key
     ? { version: found.key.version, wrapped: Buffer.from(found.key.wrapped, "base64") }
     : await newDataKey(sql, settings, customerId);

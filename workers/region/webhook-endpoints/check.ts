@@ -6,6 +6,7 @@ import { recordFirst } from "../audit/record-first.ts";
 import { settingsOf } from "../settings.ts";
 import { publishChanges } from "../webhooks/publish.ts";
 import { webhookUrlRules } from "../webhooks/url-rules.ts";
+import { webhookConfig } from "../webhooks/webhook-config.ts";
 
 /** What of an endpoint is checked against more than its shape. */
 interface Checked {
@@ -22,7 +23,7 @@ export async function checkEndpoint(
   const fault = url === undefined ? null : publicUrlFault(url, webhookUrlRules(settingsOf(env)));
   if (fault !== null) throw invalid("url", fault);
   if (public_key_id === null || public_key_id === undefined) return;
-  const keys = await env.WEBHOOK_CONFIG.keys(customerId);
+  const keys = await webhookConfig(env).keys(customerId);
   if (!keys.some(({ id }) => id === public_key_id))
     throw invalid("public_key_id", "is not a valid public key of the customer");
 }

@@ -4,6 +4,7 @@ import type { Region } from "../../../schema/regions.ts";
 import { withClient } from "../../serve/database.ts";
 import { settingsOf, type RegionSettings } from "../settings.ts";
 import { openSecret, writeSecrets } from "./secrets.ts";
+import { webhookConfig } from "./webhook-config.ts";
 
 /** Endpoints published at once. */
 const batchRows = 50;
@@ -40,9 +41,13 @@ export function publishChanges(
     env.DB_WEBHOOKS,
     async (sql) => {
       const rows = await unpublished(sql, settings.region, only);
-      for (const row of rows) {
-        // oxlint-disable-next-line no-await-in-loop -- there are few, and each stands alone
-        await publish(sql, env, settings, row);
+      const outcomes = await Promise.allSettled(rows.map((row) => publish(sql, env, settings, row)));
+      for (const [at, outcome] of outcomes.entries()) {
+        if (outcome.status === "fulfilled") continue;
+        // One that cannot be published keeps no other from it; it comes again with the next sweep.
+        const name = outcome.reason instanceof Error ? outcome.reason.name : typeof outcome.reason;
+        const endpoint = rows[at]?.id;
+        console.error(JSON.stringify({ level: "error", event: "endpoint.not_published", endpoint, error: name }));
       }
     },
     waitUntil,
@@ -63,7 +68,7 @@ export async function publishAnew(env: RegionEnv, waitUntil: (promise: Promise<u
 async function publish(sql: postgres.Sql, env: RegionEnv, settings: RegionSettings, row: Row): Promise<void> {
   const { customer_id: customerId, id, version } = row;
   const endpoint = row.deleted || row.cross_region === null ? null : await published(settings, row, row.cross_region);
-  await env.WEBHOOK_CONFIG.publish(customerId, id, version, endpoint);
+  await webhookConfig(env).publish(customerId, id, version, endpoint);
   await sql`update webhook_endpoints set published_version = ${version}
     where customer_id = ${customerId} and id = ${id} and coalesce(published_version, -1) < ${version}`;
 }
@@ -78,7 +83,8 @@ function unpublished(sql: postgres.Sql, region: Region, only: string | null): Pr
       from webhook_endpoints e
       where published_version is distinct from version and (cross_region is not null or published_version is not null)
         and home_region = ${region} and ${only === null ? sql`true` : sql`e.id = ${only}`}
-      order by e.id limit ${batchRows}`;
+      -- First what was taken back; the rest in turns, so that those that fail do not stand in front for ever.
+      order by (e.deleted_at is null and e.cross_region is not null), random() limit ${batchRows}`;
 }
 
 async function published(

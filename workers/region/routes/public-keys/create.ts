@@ -6,6 +6,7 @@ import type { Handler } from "../../../serve/serve.ts";
 import { principalOf } from "../../../serve/served.ts";
 import { invalid } from "../../../serve/validate.ts";
 import { keyNow } from "./key-now.ts";
+import { webhookConfig } from "../../webhooks/webhook-config.ts";
 
 /** Registers a public key; 422 with the reason for one that is bad or weak, 409 for one that is registered already. */
 export const handleCreatePublicKey: Handler<typeof createPublicKey, RegionEnv> = async ({ body }, served, env) => {
@@ -13,7 +14,7 @@ export const handleCreatePublicKey: Handler<typeof createPublicKey, RegionEnv> =
   const checked = await checkPublicKey(body.jwk);
   if (checked.kind === "refused") throw invalid("jwk", checked.reason);
   const id = newId("publicKey");
-  const made = await env.WEBHOOK_CONFIG.createKey(customerId, { id, kid: checked.kid, jwk: checked.jwk });
+  const made = await webhookConfig(env).createKey(customerId, { id, kid: checked.kid, jwk: checked.jwk });
   if (made === "taken") throw new AppError("conflict", { detail: "This key is registered already." });
   return { status: 201, body: await keyNow(env, customerId, id), created: id };
 };

@@ -5,6 +5,7 @@ import type { Handler } from "../../../serve/serve.ts";
 import { principalOf } from "../../../serve/served.ts";
 import { invalid } from "../../../serve/validate.ts";
 import { keyNow } from "./key-now.ts";
+import { webhookConfig } from "../../webhooks/webhook-config.ts";
 
 /** Makes a new version of a key; the old one is valid until the grace ends. */
 export const handleRotatePublicKey: Handler<typeof rotatePublicKey, RegionEnv> = async (
@@ -16,7 +17,7 @@ export const handleRotatePublicKey: Handler<typeof rotatePublicKey, RegionEnv> =
   const checked = await checkPublicKey(body.jwk);
   if (checked.kind === "refused") throw invalid("jwk", checked.reason);
   const key = { id: params.id, kid: checked.kid, jwk: checked.jwk };
-  const rotated = await env.WEBHOOK_CONFIG.rotateKey(customerId, key, body.grace_seconds);
+  const rotated = await webhookConfig(env).rotateKey(customerId, key, body.grace_seconds);
   if (rotated === "missing") throw new AppError("not_found");
   if (rotated === "taken")
     throw new AppError("conflict", { detail: "This key is registered already, or was rotated just now." });
