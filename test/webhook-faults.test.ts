@@ -77,6 +77,23 @@ describe("kill -9 of everything that runs", () => {
   }, 90_000);
 });
 
+describe("a queue that refuses", () => {
+  it("delays what was parked until the sweeper comes, when its endpoint is enabled again", async () => {
+    const { token } = world;
+    const made = await world.endpoint("/refused");
+    const path = `/v1/webhook-endpoints/${made.id}`;
+    const set = (status: string) =>
+      expectStatus(200, world.own.platform.baseUrl, path, { method: "PATCH", token, body: { status } });
+    await set("disabled");
+    const id = await world.emit("refused.one");
+    world.own.platform.queues.refuse(queue, true);
+    await set("enabled");
+    await wait(500);
+    world.own.platform.queues.refuse(queue, false);
+    expect(await world.untilDelivered(id, "/refused")).toBe(1);
+  }, 60_000);
+});
+
 describe("without Postgres", () => {
   it("accepts no event, and delivers what it had accepted when it is back", async () => {
     await world.endpoint("/outage");

@@ -3,6 +3,7 @@ import { concurrentTries, hasFailedTooLong, nextStep, redrive, type Result } fro
 import { post } from "./post.ts";
 import { Probe } from "./probe.ts";
 import { Results } from "./results.ts";
+import { Signal, within } from "./signal.ts";
 import type { CourierPorts, Outgoing, Pulled } from "./ports.ts";
 
 /** Deliveries read at once. */
@@ -13,6 +14,8 @@ const staleMs = 2000;
 const writeRows = 100;
 /** By when work that was begun is looked at again, should the object have died meanwhile, in milliseconds. */
 const safetyMs = 35_000;
+/** How long one alarm stays with the work, in milliseconds. */
+const alarmMs = 300_000;
 /** What is due so soon is waited for; what is due later comes back through the queue. In milliseconds. */
 const nearMs = 2500;
 /** How long after its time a delivery is looked at although no message has come, in milliseconds. */
@@ -44,7 +47,7 @@ export class CourierObject<Env> extends DurableObject<Env> {
   #more = false;
   #awayUntil = 0;
   #running: Promise<void> | null = null;
-  #signal = Promise.withResolvers<void>();
+  readonly #signal = new Signal();
   #alarmAt: number | null = null;
 
   constructor(ctx: DurableObjectState, env: Env, ports: CourierPorts) {
@@ -66,12 +69,15 @@ export class CourierObject<Env> extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     this.#alarmAt = null;
     this.#more = true;
-    await this.#run();
+    const done = this.#run();
+    // Waited for, so that the runtime comes again if the object dies; but an alarm may not last longer than a quarter of an hour.
+    await within(done, alarmMs);
+    if (this.#running !== null) await this.#alarmBy(Date.now() + 1);
   }
 
   /** Works until nothing is due; those who come meanwhile join in. */
   #run(): Promise<void> {
-    this.#notify();
+    this.#signal.raise();
     this.#running ??= this.#work();
     return this.#running;
   }
@@ -110,7 +116,7 @@ export class CourierObject<Env> extends DurableObject<Env> {
     // With something in hand that there is no room for, what is due besides has to wait for it.
     const dueInMs = this.#more ? Infinity : this.#dueAt - Date.now();
     if (this.#active.size === 0 && this.#ready.length === 0 && dueInMs > nearMs) return false;
-    await this.#happening(Math.max(1, Math.min(waitMs, dueInMs, safetyMs)));
+    await this.#signal.within(Math.max(1, Math.min(waitMs, dueInMs, safetyMs)));
     return true;
   }
 
@@ -161,7 +167,7 @@ export class CourierObject<Env> extends DurableObject<Env> {
       this.#awayUntil = Date.now() + awayMs;
     } finally {
       this.#active.delete(deliveryId);
-      this.#notify();
+      this.#signal.raise();
       if (this.#running === null && Date.now() >= this.#awayUntil) this.ctx.waitUntil(this.#run());
     }
   }
@@ -269,21 +275,6 @@ export class CourierObject<Env> extends DurableObject<Env> {
     const id = this.ctx.storage.kv.get<string>("endpoint");
     if (id === undefined) throw new Error("a Courier works for an endpoint");
     return id;
-  }
-
-  #notify(): void {
-    this.#signal.resolve();
-    this.#signal = Promise.withResolvers();
-  }
-
-  /** Resolves when something has happened, after `ms` at the latest. */
-  async #happening(ms: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((ended) => {
-      timer = setTimeout(ended, ms);
-    });
-    await Promise.race([this.#signal.promise, late]);
-    clearTimeout(timer);
   }
 }
 

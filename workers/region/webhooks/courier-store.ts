@@ -12,6 +12,9 @@ import type { DueRow, EndpointRow } from "./due-row.ts";
 /** The most bytes of payload that are read at once: what one Courier may take of an isolate's memory. */
 const maximumBytes = 1_000_000;
 
+/** When a database that does not answer is taken for away, in milliseconds. */
+const hangsMs = 20_000;
+
 type WaitUntil = (promise: Promise<unknown>) => void;
 
 /** What a Courier finds and writes in the region's Postgres, by the role that sees the webhook tables alone. */
@@ -19,10 +22,26 @@ export function courierStore(env: RegionEnv, waitUntil: WaitUntil): CourierStore
   const run = keptClient(env.DB_WEBHOOKS);
   const settings = settingsOf(env);
   return {
-    pull: (wanted) => run((sql) => pull(sql, settings, wanted, waitUntil)),
-    write: (endpointId, results, failingSince) => run((sql) => write(sql, endpointId, results, failingSince)),
-    disable: (endpointId, reason) => run((sql) => disableEndpoint(sql, env, endpointId, reason, waitUntil)),
+    pull: (wanted) => run((sql) => inTime(pull(sql, settings, wanted, waitUntil))),
+    write: (endpointId, results, failingSince) => run((sql) => inTime(write(sql, endpointId, results, failingSince))),
+    disable: (endpointId, reason) => run((sql) => inTime(disableEndpoint(sql, env, endpointId, reason, waitUntil))),
   };
+}
+
+/** `work`, or a rejection as of a database that is away: one that hangs must not hold up a Courier for ever. */
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, failed) => {
+    timer = setTimeout(
+      () => failed(Object.assign(new Error("Postgres does not answer"), { code: "ETIMEDOUT" })),
+      hangsMs,
+    );
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function pull(
