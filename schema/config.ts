@@ -111,15 +111,18 @@ export interface PublicKeyVersion {
 
 /** The writing face of what webhooks keep in the global configuration, as the regions bind it (entrypoint `WebhookConfig`). */
 export interface WebhookConfigApi {
-  /** `taken`: the customer has registered that key already. */
-  createKey(customerId: string, key: { id: string; kid: string; jwk: PublicJwk }): Promise<"created" | "taken">;
+  /** `taken`: the customer has registered that key already; `full`: it has as many as it may. */
+  createKey(
+    customerId: string,
+    key: { id: string; kid: string; jwk: PublicJwk },
+  ): Promise<"created" | "taken" | "full">;
   /** The valid versions of the customer's keys, read from the primary. */
   keys(customerId: string): Promise<PublicKeyVersion[]>;
   rotateKey(
     customerId: string,
     key: { id: string; kid: string; jwk: PublicJwk },
     graceSeconds: number,
-  ): Promise<"rotated" | "taken" | "missing">;
+  ): Promise<"rotated" | "taken" | "full" | "missing">;
   revokeKey(customerId: string, id: string): Promise<"revoked" | "missing">;
   /** Publishes an endpoint for the other regions, or takes it back (`endpoint` null). An older version changes nothing. */
   publish(customerId: string, id: string, version: number, endpoint: CrossRegionEndpoint | null): Promise<void>;

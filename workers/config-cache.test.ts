@@ -54,13 +54,21 @@ describe("configuration while global hangs", () => {
   });
 
   it("is never older than five minutes where it is closed when in doubt: public keys, opt-ins", async () => {
-    const publicKeys = vi.fn<ConfigReaderApi["publicKeys"]>(never).mockResolvedValueOnce([]);
+    const version = {
+      id: "pbk",
+      version: 1,
+      kid: "k",
+      jwk: { kty: "OKP", crv: "X25519", x: "" },
+      created_at: 0,
+      expires_at: null,
+    } as const;
+    const publicKeys = vi.fn<ConfigReaderApi["publicKeys"]>(never).mockResolvedValueOnce([version]);
     const crossRegionEndpoints = vi.fn<ConfigReaderApi["crossRegionEndpoints"]>(never).mockResolvedValueOnce([]);
     const regions = vi.fn<ConfigReaderApi["regions"]>(never).mockResolvedValueOnce(states);
     const cache = cacheOver({ publicKeys, crossRegionEndpoints, regions });
     const ask = async (): Promise<string[]> => {
       const asked = Promise.allSettled([
-        cache.publicKeys("cus", waitUntil),
+        cache.publicKey("cus", "pbk", waitUntil),
         cache.crossRegionEndpoints("cus", waitUntil),
         cache.regionStatus("us", waitUntil),
       ]);

@@ -88,9 +88,17 @@ export class ConfigCache {
     return this.#get("cors", () => this.#reader.corsOrigins(), waitUntil);
   }
 
-  /** A customer's public keys that are not revoked; never older than five minutes, then `unavailable`. */
-  async publicKeys(customerId: string, waitUntil: WaitUntil): Promise<PublicKeyVersion[]> {
-    return this.#get(`keys:${customerId}`, () => this.#reader.publicKeys(customerId), waitUntil, staleClosedMs);
+  /**
+   * The versions of a customer's public key that are not revoked; never older than five minutes, then `unavailable`. Whoever names a key may have
+   * been told of it later than this isolate: one that is lacking is looked for again.
+   */
+  async publicKey(customerId: string, id: string, waitUntil: WaitUntil): Promise<PublicKeyVersion[]> {
+    const name = `keys:${customerId}`;
+    const read = (): Promise<PublicKeyVersion[]> => this.#reader.publicKeys(customerId);
+    const ofKey = (versions: readonly PublicKeyVersion[]): PublicKeyVersion[] =>
+      versions.filter((one) => one.id === id);
+    const known = ofKey(await this.#get(name, read, waitUntil, staleClosedMs));
+    return known.length > 0 ? known : ofKey(await this.#fresh(name, read, lackingMs, staleClosedMs));
   }
 
   /** A customer's endpoints that opted in to events of other regions, and those that took it back; never older than five minutes. */

@@ -13,6 +13,10 @@ interface Key {
   readonly jwk: PublicJwk;
 }
 
+/** Keys of a customer, and valid versions of one: a webhook is encrypted to each of them. */
+const maximumKeys = 100;
+const maximumVersions = 5;
+
 /** The versions of a customer's public keys that are neither revoked nor past their grace, newest key and version first. */
 export async function unrevokedKeys(
   database: Pick<Database, "select">,
@@ -38,10 +42,13 @@ export function publishedEndpoints(database: Database, customerId: string): Prom
 
 /** Writes what webhooks keep in the global configuration, for the regions: public keys, and endpoints that opted in to events of other regions. */
 export class WebhookConfig extends WorkerEntrypoint<GlobalEnv> implements WebhookConfigApi {
-  /** Registers a key; `taken` if the customer has it already. */
-  async createKey(customerId: string, key: Key): Promise<"created" | "taken"> {
-    const made = await this.#write((database) => insertVersion(database, customerId, key, 1));
-    return made ? "created" : "taken";
+  /** Registers a key; `taken` if the customer has it already, `full` if it has as many as it may. */
+  async createKey(customerId: string, key: Key): Promise<"created" | "taken" | "full"> {
+    return this.#write(async (database) => {
+      const keys = new Set((await unrevokedKeys(database, customerId)).map(({ id }) => id));
+      if (keys.size >= maximumKeys) return "full";
+      return (await insertVersion(database, customerId, key, 1)) ? "created" : "taken";
+    });
   }
 
   /** The valid versions, from the primary. */
@@ -50,7 +57,11 @@ export class WebhookConfig extends WorkerEntrypoint<GlobalEnv> implements Webhoo
   }
 
   /** Makes a new version and ends the ones before after the grace, if they do not end sooner. */
-  async rotateKey(customerId: string, key: Key, graceSeconds: number): Promise<"rotated" | "taken" | "missing"> {
+  async rotateKey(
+    customerId: string,
+    key: Key,
+    graceSeconds: number,
+  ): Promise<"rotated" | "taken" | "full" | "missing"> {
     return this.#write((database) =>
       database.transaction(async (tx) => {
         const own = and(eq(publicKeys.customerId, customerId), eq(publicKeys.id, key.id), isNull(publicKeys.revokedAt));
@@ -62,6 +73,8 @@ export class WebhookConfig extends WorkerEntrypoint<GlobalEnv> implements Webhoo
           .limit(1)
           .for("update");
         if (newest === undefined) return "missing";
+        const valid = (await unrevokedKeys(tx, customerId)).filter(({ id }) => id === key.id);
+        if (valid.length >= maximumVersions) return "full";
         if (!(await insertVersion(tx, customerId, key, newest.version + 1))) return "taken";
         const end = new Date(Date.now() + graceSeconds * 1000);
         await tx

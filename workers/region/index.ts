@@ -167,10 +167,19 @@ export default {
 } satisfies ExportedHandler<RegionEnv>;
 
 async function everyNight(env: RegionEnv, time: number, waitUntil: (promise: Promise<unknown>) => void): Promise<void> {
-  await rewrapDataKeys(env, nightlyMs / 4, waitUntil);
-  await forgetOldEvents(env, time, nightlyMs / 4, waitUntil);
-  await publishAnew(env, waitUntil);
-  await runRetention(env, time, nightlyMs, waitUntil);
+  const chores = [
+    () => rewrapDataKeys(env, nightlyMs / 4, waitUntil),
+    () => forgetOldEvents(env, time, nightlyMs / 4, waitUntil),
+    () => publishAnew(env, waitUntil),
+    () => runRetention(env, time, nightlyMs, waitUntil),
+  ];
+  const failures: unknown[] = [];
+  for (const chore of chores) {
+    // One that fails keeps none of the others from being done.
+    // oxlint-disable-next-line no-await-in-loop -- one after the other: each is work for the same database
+    await chore().catch((error: unknown) => failures.push(error));
+  }
+  if (failures.length > 0) throw failures[0];
 }
 
 function isOwn(pathname: string): boolean {

@@ -5,7 +5,7 @@ import type { Transaction } from "../database.ts";
 export async function eraseEventsOf(tx: Transaction, customerId: string, userId: string): Promise<void> {
   await tx.execute(sql`
     update events e set erase_when_done = true, payload = case when exists (
-        select from deliveries d where d.customer_id = e.customer_id and d.event_id = e.id and d.status <> 'delivered'
+        select from deliveries d where d.customer_id = e.customer_id and d.event_id = e.id and (d.status = 'pending' or d.redrive_at is not null)
       ) then payload end
       where customer_id = ${customerId} and user_id = ${userId} and payload is not null`);
 }

@@ -95,16 +95,26 @@ async function rewrap(
     // oxlint-disable no-await-in-loop -- a batch after the other
     const rows = await sql<(Record<string, string | number> & { value: Uint8Array })[]>`
       select ${sql(named)}, ${value} as value from ${sql(table)} where ${stale} limit ${batchRows}`;
+    let done = 0;
     for (const { value: before, ...row } of rows) {
-      const after = await anew(settings, row, before);
+      const after = await anew(settings, row, before).catch((error: unknown) => unopened(table, error));
+      if (after === null) continue;
       const same = named.map((part) => sql`and ${sql(part)} = ${row[part] ?? ""}`);
       const { count } =
         await sql`update ${sql(table)} set ${value} = ${Buffer.from(after)} where ${value} = ${Buffer.from(before)} ${same}`;
-      rewrapped += count;
+      done += count;
     }
-    more = rows.length === batchRows;
+    rewrapped += done;
+    more = rows.length === batchRows && done > 0;
     // oxlint-enable no-await-in-loop
   }
   const [left] = await sql<{ waiting: string }[]>`select count(*) as waiting from ${sql(table)} where ${stale}`;
   return { rewrapped, waiting: Number(left?.waiting ?? 0) };
+}
+
+/** What no key of the ring opens stays as it is, is counted among those that wait, and keeps nothing else from being rewrapped. */
+function unopened(table: string, error: unknown): null {
+  const name = error instanceof Error ? error.name : typeof error;
+  console.error(JSON.stringify({ level: "error", event: "rewrap.unopened", table, error: name }));
+  return null;
 }

@@ -27,7 +27,7 @@ export function forgetOldEvents(
     env.DB_WEBHOOKS,
     async (sql) => {
       const done = sql`not exists (select from deliveries d
-        where d.customer_id = e.customer_id and d.event_id = e.id and d.status <> 'delivered')`;
+        where d.customer_id = e.customer_id and d.event_id = e.id and (d.status = 'pending' or d.redrive_at is not null))`;
       const forgotten = { payloads: 0, events: 0 };
       for (let rows = batchRows; rows === batchRows && Date.now() < deadline;) {
         // oxlint-disable-next-line no-await-in-loop -- a batch after the other

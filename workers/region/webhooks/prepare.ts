@@ -87,10 +87,10 @@ async function recipientsOf(
   waitUntil: (promise: Promise<unknown>) => void,
 ): Promise<readonly Recipient[] | null> {
   if (endpoint.public_key_id === null) return null;
-  const versions = await config.publicKeys(endpoint.customer_id, waitUntil);
+  const versions = await config.publicKey(endpoint.customer_id, endpoint.public_key_id, waitUntil);
   const now = Date.now();
   return versions
-    .filter(({ id, expires_at }) => id === endpoint.public_key_id && (expires_at === null || expires_at > now))
+    .filter(({ expires_at }) => expires_at === null || expires_at > now)
     .map(({ kid, jwk }) => ({ kid, jwk }));
 }
 

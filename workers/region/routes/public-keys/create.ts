@@ -15,6 +15,7 @@ export const handleCreatePublicKey: Handler<typeof createPublicKey, RegionEnv> =
   if (checked.kind === "refused") throw invalid("jwk", checked.reason);
   const id = newId("publicKey");
   const made = await webhookConfig(env).createKey(customerId, { id, kid: checked.kid, jwk: checked.jwk });
+  if (made === "full") throw new AppError("conflict", { detail: "The customer has as many public keys as it may." });
   if (made === "taken") throw new AppError("conflict", { detail: "This key is registered already." });
   return { status: 201, body: await keyNow(env, customerId, id), created: id };
 };

@@ -19,6 +19,8 @@ export const handleRotatePublicKey: Handler<typeof rotatePublicKey, RegionEnv> =
   const key = { id: params.id, kid: checked.kid, jwk: checked.jwk };
   const rotated = await webhookConfig(env).rotateKey(customerId, key, body.grace_seconds);
   if (rotated === "missing") throw new AppError("not_found");
+  if (rotated === "full")
+    throw new AppError("conflict", { detail: "Too many versions are valid. Wait for the end of a grace." });
   if (rotated === "taken")
     throw new AppError("conflict", { detail: "This key is registered already, or was rotated just now." });
   return { status: 201, body: await keyNow(env, customerId, params.id) };
