@@ -32,7 +32,7 @@ async function deliver(demo: Demo, token: string, receiver: Receiver, say: Say):
     body: { type: "invoice.paid", data },
   });
   const { id, region } = accepted.body;
-  say(`✓ Ada emits invoice.paid: 202, committed in ${region} with its delivery`);
+  say(`✓ Gus emits invoice.paid: 202, committed in ${region} with its delivery`);
   const began = Date.now();
   while (!receiver.received.some((one) => one.id === id)) {
     if (Date.now() - began > arrivesMs) throw new Error("the webhook has not arrived within 10 s");
@@ -59,6 +59,6 @@ async function deliver(demo: Demo, token: string, receiver: Receiver, say: Say):
   const recorded = log.body.data.find((record) => record.resource_id === id);
   if (recorded?.detail !== body.reason) throw new Error("the decryption is not in the audit log");
   say(
-    `✓ its payload is stored sealed; Ada opens it, and the audit log has her reason from before: "${recorded.detail}"`,
+    `✓ its payload is stored sealed; Gus opens it, and the audit log has his reason from before: "${recorded.detail}"`,
   );
 }

@@ -27,9 +27,11 @@ export async function tour(demo: Demo, say: Say): Promise<void> {
   await toTheOrigin(demo, emil, say);
   await closedAndReopened(demo, ada, emil, say);
   await recordedAndProven(demo, ada, say);
-  await deliveredAndOpened(demo, ada, say);
+  const gus = await signIn(demo, "gus@globex.example", say);
+  await deliveredAndOpened(demo, gus, say);
   await signedOutAtOnce(demo, ada, say);
-  await expectStatus(204, demo.base_url, "/v1/sessions/current", { method: "DELETE", token: emil });
+  for (const token of [emil, gus])
+    await expectStatus(204, demo.base_url, "/v1/sessions/current", { method: "DELETE", token });
 }
 
 async function signIn(demo: Demo, email: string, say: Say): Promise<string> {
