@@ -43,7 +43,7 @@ grant select on delivery_attempts to domicile_app;
 --> statement-breakpoint
 grant update (payload, request_key, request_hash, erase_when_done) on events to domicile_app;
 --> statement-breakpoint
-grant update (url, event_types, description, status, disabled_reason, ordering, rate_per_second, signing, public_key_id, cross_region, version,
+grant update (url, event_types, description, status, disabled_reason, ordering, rate_per_second, signing, public_key_id, cross_region, version, published_version,
   failing_since, updated_at, deleted_at) on webhook_endpoints to domicile_app;
 --> statement-breakpoint
 grant update (expires_at), delete on webhook_secrets to domicile_app;

@@ -73,7 +73,7 @@ export const webhookEndpoints = pgTable(
     crossRegion: jsonb("cross_region").$type<{ legal_basis: string; opted_in_at: string }>(),
     /** Rises with each change; of a copy: that of the original it was made from. */
     version: integer().notNull(),
-    /** What of an opted-in endpoint other regions have been told; null: nothing. */
+    /** What other regions have been told of an endpoint that ever opted in; 0: perhaps something, to be told anew; null: it never has. */
     publishedVersion: integer("published_version"),
     /** Since when every try has failed; null: the last one did not. */
     failingSince: timestamp("failing_since", { withTimezone: true }),

@@ -14,7 +14,7 @@ export interface SealedEvent {
   readonly keys: readonly JsonCustomerKey[];
 }
 
-/** What opens a customer's payloads, as a column of a select over `alias`, a table with its `customer_id`. */
+/** What opens a customer's payloads, as a column of a select from a table that is called `e` there. */
 export function liveKeys(sql: TransactionSql) {
   return sql`(select coalesce(json_agg(json_build_object('version', k.version, 'wrapped', encode(k.wrapped, 'base64'))), '[]')
     from customer_data_keys k where k.customer_id = e.customer_id and k.destroyed_at is null) as keys`;

@@ -54,10 +54,13 @@ export async function acceptEvent(
         const known = emission.userId === null ? null : await isUser(sql, scope, customerId, emission.userId);
         if (known === false) throw invalid("user_id", "is not a user of the customer");
         await scope;
-        const before = request === null ? null : await earlier(sql, customerId, request);
-        if (before !== null) return before;
-        const inserted = await insertEvent(sql, settings, event, opted);
-        if (inserted === null) return request === null ? null : await earlier(sql, customerId, request);
+        let inserted = await insertEvent(sql, settings, event, opted);
+        if (inserted === null && request !== null) {
+          const before = await earlier(sql, customerId, request);
+          if (before !== null) return before;
+          inserted = await insertEvent(sql, settings, event, opted);
+        }
+        if (inserted === null) return null;
         const { id, type, createdAt } = event;
         const ids = inserted.deliveries.map((delivery) => delivery.id);
         return { accepted: { id, type, createdAt, deliveryIds: ids, repeated: false }, due: inserted.deliveries };
@@ -75,10 +78,10 @@ async function isUser(
   customerId: string,
   userId: string,
 ): Promise<boolean> {
-  // One after the other on the connection, in one round trip.
+  // One after the other on the connection, in one round trip. Held: who deletes the user meanwhile waits, and erases this event too.
   const [, rows] = await Promise.all([
     scope,
-    sql`select from users where customer_id = ${customerId} and id = ${userId} and deleted_at is null`,
+    sql`select from users where customer_id = ${customerId} and id = ${userId} and deleted_at is null for key share`,
   ]);
   return rows.length === 1;
 }

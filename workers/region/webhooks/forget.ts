@@ -12,8 +12,8 @@ export interface Forgotten {
 }
 
 /**
- * Erases the payloads of events that were delivered long ago, or whose user was deleted, then the events. What is parked or waits keeps its payload. For `budgetMs` at most;
- * the next night goes on.
+ * Erases the payloads of events that were delivered long ago, or whose user was deleted, then the events. What waits, or is parked for an endpoint
+ * that there still is, keeps its payload. For `budgetMs` at most; the next night goes on.
  */
 export function forgetOldEvents(
   env: RegionEnv,
@@ -27,7 +27,8 @@ export function forgetOldEvents(
     env.DB_WEBHOOKS,
     async (sql) => {
       const done = sql`not exists (select from deliveries d
-        where d.customer_id = e.customer_id and d.event_id = e.id and (d.status = 'pending' or d.redrive_at is not null))`;
+        where d.customer_id = e.customer_id and d.event_id = e.id and (d.status = 'pending' or d.redrive_at is not null)
+          and exists (select from webhook_endpoints w where w.customer_id = d.customer_id and w.id = d.endpoint_id and w.deleted_at is null))`;
       const forgotten = { payloads: 0, events: 0 };
       for (let rows = batchRows; rows === batchRows && Date.now() < deadline;) {
         // oxlint-disable-next-line no-await-in-loop -- a batch after the other

@@ -59,7 +59,7 @@ export async function publishAnew(env: RegionEnv, waitUntil: (promise: Promise<u
   const { region } = settingsOf(env);
   await withClient(
     env.DB_WEBHOOKS,
-    (sql) => sql`update webhook_endpoints set published_version = null
+    (sql) => sql`update webhook_endpoints set published_version = 0
       where cross_region is not null and home_region = ${region} and deleted_at is null`,
     waitUntil,
   );

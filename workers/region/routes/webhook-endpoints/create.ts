@@ -51,6 +51,8 @@ export const handleCreateWebhookEndpoint: Handler<typeof createWebhookEndpoint, 
         publicKeyId: body.public_key_id,
         crossRegion,
         version: 1,
+        // Before anybody is told: so that taking it back is told too, whatever happens in between.
+        publishedVersion: crossRegion === null ? null : 0,
         createdAt: now,
         updatedAt: now,
       })

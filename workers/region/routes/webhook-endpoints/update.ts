@@ -58,6 +58,8 @@ function changesOf(before: EndpointRecord, body: Change): Partial<EndpointRecord
     ratePerSecond: body.rate_per_second,
     publicKeyId: body.public_key_id,
     crossRegion: crossRegion && { ...crossRegion, opted_in_at: new Date().toISOString() },
+    // Before anybody is told: so that taking it back is told too, whatever happens in between.
+    ...(crossRegion && { publishedVersion: before.publishedVersion ?? 0 }),
     ...(crossRegion === null && { crossRegion: null }),
     status,
     ...(status === "enabled" && before.status === "disabled" && { disabledReason: null, failingSince: null }),
