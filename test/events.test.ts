@@ -1,8 +1,9 @@
 import { Webhook } from "standardwebhooks";
 import { Webhook as SvixWebhook } from "svix";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { startReceiver, type Receiver } from "../dev/receiver.ts";
 import type { EventView } from "../schema/http/events.ts";
+import { withSql } from "./audit-log-reading.ts";
 import { act, emit, newEndpoint, newestAt, untilStatus, type MadeEndpoint } from "./webhook-world.ts";
 import {
   baseUrl,
@@ -144,8 +145,17 @@ describe("an event", () => {
     expect(second.body).toEqual(first.body);
     expect(second.headers.get("idempotent-replayed")).toBe("true");
     expect((await send(2)).status).toBe(422);
+    // After a day the key is free again.
+    await withSql(
+      inject("platform").ownerUrls.us,
+      (sql) => sql`update events set created_at = created_at - interval '25 hours' where type = 'once.only'`,
+    );
+    const next = await send(2);
+    expect(next.status).toBe(202);
+    expect(next.body["id"]).not.toBe(first.body["id"]);
+    expect((await send(2)).body).toEqual(next.body);
     const listed = await call<{ data: unknown[] }>("/v1/events?type=once.only", { token });
-    expect(listed.body.data).toHaveLength(1);
+    expect(listed.body.data).toHaveLength(2);
   });
 
   it("may be emitted by a key with the scope, and read only with that of reading", async () => {

@@ -65,7 +65,13 @@ describe("old events", () => {
       world.own.platform.scheduled("domicile-us", new Date(Date.now() + days * 86_400_000));
     await after(29);
     expect([await payload(delivered), await payload(parked)]).toEqual(["sealed", "sealed"]);
+    // A secret that no key of the ring opens keeps the night from nothing else.
+    await withSql(
+      world.own.platform.ownerUrl("us"),
+      (sql) => sql`update webhook_secrets set sealed = '\\x0161' where endpoint_id = ${made.id}`,
+    );
     await after(31);
+    expect(world.own.platform.logs.some(({ message }) => message.includes('"rewrap.unopened"'))).toBe(true);
     expect([await payload(delivered), await payload(parked)]).toEqual(["erased", "sealed"]);
     await after(91);
     expect([await payload(delivered), await payload(parked)]).toEqual(["gone", "sealed"]);

@@ -223,16 +223,34 @@ describe("a delivery", () => {
 
 describe("metrics", () => {
   it("count dead letters, what waits, and how long deliveries take", async () => {
-    const answer = await fetch(`${baseUrl()}/operator/v1/metrics`, {
-      headers: { authorization: `Bearer ${inject("platform").operatorToken}` },
-    });
-    const text = await answer.text();
-    for (const name of [
-      "webhook_dead_letters",
-      "webhook_queue_depth",
-      "webhook_pending",
-      "webhook_delivery_latency_seconds",
-    ])
-      expect(text).toMatch(new RegExp(`domicile_${name}\\{region="us"`));
+    const silent = await startReceiver();
+    silent.answer = () => ({ status: 204, hang: true });
+    const read = async (name: string): Promise<number> => {
+      const answer = await fetch(`${baseUrl()}/operator/v1/metrics`, {
+        headers: { authorization: `Bearer ${inject("platform").operatorToken}` },
+      });
+      const line = new RegExp(`^domicile_webhook_${name.replace(/[{}"]/g, "\\$&")} (.*)$`, "m").exec(
+        await answer.text(),
+      );
+      return Number(line?.[1] ?? Number.NaN);
+    };
+    const dead = await read('dead_letters{region="us"}');
+    const parked = await newEndpoint(token, receiver, "/counted", { event_types: ["counted.*"] });
+    await call(`/v1/webhook-endpoints/${parked.id}`, { method: "PATCH", token, body: { status: "disabled" } });
+    const waiting = await newEndpoint(token, silent, "/silent", { event_types: ["counted.*"] });
+    for (let count = 0; count < 3; count++) await emit(token, { type: "counted.one", data: {} });
+    // Those of other tests may be among them.
+    expect(await read('dead_letters{region="us"}')).toBeGreaterThanOrEqual(dead + 3);
+    expect(await read('pending{region="us"}')).toBeGreaterThanOrEqual(3);
+    expect(await read('pending_oldest_seconds{region="us"}')).toBeGreaterThan(0);
+    expect(await read('queue_depth{region="us"}')).toBeGreaterThanOrEqual(0);
+    const [p50, p99] = [
+      await read('delivery_latency_seconds{region="us",quantile="0.5"}'),
+      await read('delivery_latency_seconds{region="us",quantile="0.99"}'),
+    ];
+    expect(p50).toBeGreaterThan(0);
+    expect(p99).toBeGreaterThanOrEqual(p50);
+    await call(`/v1/webhook-endpoints/${waiting.id}`, { method: "DELETE", token });
+    await silent.close();
   });
 });

@@ -162,6 +162,12 @@ describe("under load", () => {
     const load = { events: 400, perSecond: 40, hangMs: 8000, downMs: 33_000, bad: true, halfway };
     const { accepted, received } = await runLoad(world.own, world.token, load, 120_000);
     expect(accepted).toHaveLength(400);
+    // Requests whose answers the kills have taken were sent again with their keys: no event is there twice.
+    const events = await withSql(
+      world.own.platform.ownerUrl("us"),
+      (sql) => sql`select id from events where type = 'load.one'`,
+    );
+    expect(events.map(({ id }) => id as string).toSorted()).toEqual(accepted.toSorted());
     for (const path of loadPaths) {
       const missing = accepted.filter((id) => received.get(path)?.includes(id) !== true);
       expect({ path, missing }).toEqual({ path, missing: [] });

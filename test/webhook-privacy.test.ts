@@ -92,6 +92,18 @@ describe("end-to-end encryption", () => {
     expect((await register(good)).status).toBe(409);
   });
 
+  it("has no more than five valid versions of a key", async () => {
+    const jwk = async () =>
+      exportJWK((await generateKeyPair("ECDH-ES", { crv: "X25519", extractable: true })).publicKey);
+    const made = await register(await jwk());
+    const statuses: number[] = [];
+    for (let count = 0; count < 5; count++)
+      statuses.push(
+        (await act(token, `/v1/public-keys/${made.body.id}/rotate`, { jwk: await jwk(), grace_seconds: 60 })).status,
+      );
+    expect(statuses).toEqual([201, 201, 201, 201, 409]);
+  });
+
   it("parks rather than send in the clear once the key is revoked", async () => {
     const pair = await generateKeyPair("ECDH-ES", { crv: "X25519", extractable: true });
     const made = await register(await exportJWK(pair.publicKey));
