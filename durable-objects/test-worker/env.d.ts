@@ -4,6 +4,7 @@ declare namespace Cloudflare {
     GATE: DurableObjectNamespace<import("./index.ts").TestGate>;
     GUARD: DurableObjectNamespace<import("./index.ts").TestGuard>;
     AUDIT: DurableObjectNamespace<import("./index.ts").TestAuditLog>;
+    COURIER: DurableObjectNamespace<import("./index.ts").TestCourier>;
     BROKEN: DurableObjectNamespace<import("./index.ts").BrokenGate>;
   }
 }

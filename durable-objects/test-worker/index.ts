@@ -2,9 +2,11 @@ import { DurableObject } from "cloudflare:workers";
 import type { AdmitAnswer, PrincipalRecord } from "../../schema/admission.ts";
 import type { Tier } from "../../schema/config.ts";
 import { AuditLogObject } from "../audit-log/audit-log.ts";
+import { CourierObject } from "../courier/courier.ts";
 import { GateObject } from "../gate/gate.ts";
 import { SignInGuardObject } from "../sign-in-guard/sign-in-guard.ts";
 import { auditWorld } from "./audit-world.ts";
+import { courierWorld } from "./courier-world.ts";
 
 /** What stands in for Postgres and configuration: what a test has put there, by principal. */
 export const world = {
@@ -40,6 +42,13 @@ export class TestGuard extends SignInGuardObject<Cloudflare.Env> {}
 export class TestAuditLog extends AuditLogObject<Cloudflare.Env> {
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env, auditWorld.ports());
+  }
+}
+
+/** The Courier with ports into `courierWorld`. */
+export class TestCourier extends CourierObject<Cloudflare.Env> {
+  constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
+    super(ctx, env, courierWorld.ports());
   }
 }
 
