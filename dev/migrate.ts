@@ -25,6 +25,7 @@ export async function prepareDatabases(server: LocalPostgres, secrets: LocalSecr
       await admit(superuser, database, "audit", secrets.auditPasswords[database]);
       await admit(superuser, database, "archiver", secrets.archiverPasswords[database]);
       await admit(superuser, database, "webhooks", secrets.webhooksPasswords[database]);
+      await admit(superuser, database, "events", secrets.eventsPasswords[database]);
     }
   } finally {
     await superuser.end();
@@ -40,7 +41,7 @@ export async function prepareDatabases(server: LocalPostgres, secrets: LocalSecr
 async function admit(
   superuser: postgres.Sql,
   database: string,
-  member: "app" | "audit" | "archiver" | "webhooks",
+  member: "app" | "audit" | "archiver" | "webhooks" | "events",
   password: string,
 ): Promise<void> {
   const role = `${database}_${member}`;

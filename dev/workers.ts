@@ -176,6 +176,7 @@ function databaseUrls(name: WorkerName, { postgres, secrets, replicaUrl }: Worke
     DB_REPLICA: replicaUrl ?? url,
     DB_AUDIT: postgres.url(`${database}_audit`, secrets.auditPasswords[database], database),
     DB_WEBHOOKS: postgres.url(`${database}_webhooks`, secrets.webhooksPasswords[database], database),
+    DB_EVENTS: postgres.url(`${database}_events`, secrets.eventsPasswords[database], database),
     DB_ARCHIVER: postgres.url(`${database}_archiver`, secrets.archiverPasswords[database], database),
   };
 }

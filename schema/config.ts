@@ -133,6 +133,8 @@ export interface LoginLookupApi {
   /** By keyed hash of the e-mail address (`loginHash`). */
   byHash(hash: string): Promise<(LoginEntry & { user_id: string }) | null>;
   byUser(userId: string): Promise<LoginEntry | null>;
+  /** By several user ids at once; a user that is not in the directory is left out. */
+  byUsers(userIds: readonly string[]): Promise<(LoginEntry & { user_id: string })[]>;
 }
 
 /** The writing face of the login directory, as the regions bind it (entrypoint `LoginDirectory`). */

@@ -15,6 +15,8 @@ export const forwardedHeader = {
   clientAddress: "domicile-client-address",
   /** The customer that the directory named at sign-in; absent when it named none. */
   customer: "domicile-customer",
+  /** The places in the client's batch of the events in this part of it, as `0,3,7`; absent when the batch was not divided. */
+  positions: "domicile-positions",
 } as const;
 
 /** On the way back: the id of what was created, for the audit log. The edge takes it off. */

@@ -2,6 +2,7 @@ import { AppError } from "../../schema/errors.ts";
 import type { RouteContract } from "../../schema/http/route.ts";
 import { routes } from "../../schema/http/routes.ts";
 import { authorize } from "../serve/authorize.ts";
+import { handleCreateEvents } from "./routes/event-batch.ts";
 import { handleCreateEvent } from "./routes/events.ts";
 import { handleInRegions } from "./routes/in-regions.ts";
 import { handleLimits } from "./routes/limits.ts";
@@ -85,6 +86,8 @@ async function asPrincipal(
       return handleLimits(passage, admitted);
     case "createEvent":
       return handleCreateEvent(passage, principal);
+    case "createEvents":
+      return handleCreateEvents(passage, principal);
     case "createUser":
       return handleCreateUser(passage, principal, customer);
     case "listUsers":

@@ -1,5 +1,5 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq, inArray, sql } from "drizzle-orm";
 import type { LoginDirectoryApi, LoginEntry, LoginLookupApi } from "../../schema/config.ts";
 import { loginDirectory } from "../../schema/tables/global/login-directory.ts";
 import { withDatabase, type Database } from "../serve/database.ts";
@@ -25,6 +25,19 @@ export class LoginLookup extends WorkerEntrypoint<GlobalEnv> implements LoginLoo
   async byUser(userId: string): Promise<LoginEntry | null> {
     return this.#first((database) =>
       database.select(entry).from(loginDirectory).where(eq(loginDirectory.userId, userId)),
+    );
+  }
+
+  /** By several user ids, in one statement. */
+  async byUsers(userIds: readonly string[]): Promise<(LoginEntry & { user_id: string })[]> {
+    return withDatabase(
+      this.env.DB,
+      (database) =>
+        database
+          .select({ ...entry, user_id: loginDirectory.userId })
+          .from(loginDirectory)
+          .where(inArray(loginDirectory.userId, [...userIds])),
+      (promise) => this.ctx.waitUntil(promise),
     );
   }
 

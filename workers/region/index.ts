@@ -33,6 +33,7 @@ import { handleDecryptDelivery } from "./routes/deliveries/decrypt.ts";
 import { handleGetDelivery } from "./routes/deliveries/get.ts";
 import { handleListDeliveries } from "./routes/deliveries/list.ts";
 import { handleRetryDelivery } from "./routes/deliveries/retry.ts";
+import { handleCreateEvents } from "./routes/events/create-batch.ts";
 import { handleCreateEvent } from "./routes/events/create.ts";
 import { handleDecryptEvent, handleOperatorDecryptEvent } from "./routes/events/decrypt.ts";
 import { handleGetEvent } from "./routes/events/get.ts";
@@ -77,7 +78,7 @@ import { forgetOldEvents } from "./webhooks/forget.ts";
 import { publishAnew } from "./webhooks/publish.ts";
 import { sweep } from "./webhooks/sweep.ts";
 
-export { AuditLog, Courier, Gate, SignInGuard } from "./objects.ts";
+export { AuditLog, Courier, EventWriter, Gate, SignInGuard } from "./objects.ts";
 
 const worker = "region";
 /** How long a night's work may take, in milliseconds: a cron may run for 15 minutes; the next night goes on. */
@@ -113,6 +114,7 @@ serve(app, worker, auditLogs.exportAuditLogs, handleExportAuditLogs);
 serve(app, worker, auditLogs.getAuditLog, handleGetAuditLog);
 serve(app, worker, auditLogs.proveAuditLog, handleProveAuditLog);
 serve(app, worker, events.createEvent, handleCreateEvent);
+serve(app, worker, events.createEvents, handleCreateEvents);
 serve(app, worker, events.listEvents, handleListEvents);
 serve(app, worker, events.getEvent, handleGetEvent);
 serve(app, worker, events.decryptEvent, handleDecryptEvent);

@@ -132,6 +132,24 @@ export function isDatabaseAway(error: unknown): boolean {
   return false;
 }
 
+/** Whether an error says that no connection to Postgres was made, so that nothing of the work was sent. */
+export function isNotConnected(error: unknown): boolean {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    const code = (current as { code?: unknown }).code;
+    if (
+      code === "CONNECT_TIMEOUT" ||
+      code === "ECONNREFUSED" ||
+      (typeof code === "string" && /^(?:53|57P03)/.test(code))
+    )
+      return true;
+    if (notConnectedMessage.test(current.message)) return true;
+  }
+  return false;
+}
+
+const notConnectedMessage =
+  /connection attempt failed|proxy request failed|cannot connect to the specified address|connection refused/i;
+
 const awayCodes = new Set([
   "CONNECT_TIMEOUT",
   "CONNECTION_CLOSED",

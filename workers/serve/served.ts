@@ -16,6 +16,8 @@ export interface Served {
   /** The customer that the edge located for a request without a principal: at sign-in. */
   readonly customerId: string | null;
   readonly idempotencyKey: string | null;
+  /** The places in the client's batch of what is in the body, where the edge has divided it. */
+  readonly positions: readonly number[] | null;
   /** The body as it came, for comparing repeated requests. */
   readonly bodyBytes: Uint8Array;
   readonly waitUntil: (promise: Promise<unknown>) => void;
@@ -50,6 +52,7 @@ export function readServed(
     userAgent: headers.get("user-agent"),
     customerId: headers.get(forwardedHeader.customer),
     idempotencyKey: headers.get("idempotency-key"),
+    positions: headers.get(forwardedHeader.positions)?.split(",").map(Number) ?? null,
     bodyBytes,
     waitUntil,
   };

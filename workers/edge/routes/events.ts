@@ -10,7 +10,8 @@ import { forward } from "../stages/forward.ts";
 import { refuseClosed } from "../stages/locate.ts";
 import type { Passage } from "../stages/passage.ts";
 
-const aboutSchema = z.object({ user_id: idSchema("user") });
+/** The one member of an event that the edge reads: what is wrong with the others, the region says. */
+export const aboutSchema = z.object({ user_id: idSchema("user") });
 
 /** `POST /v1/events`: kept in the home region of the user it is about, else in the caller's. 422 for somebody who is no user of the customer. */
 export async function handleCreateEvent(passage: Passage, principal: Principal): Promise<Response> {

@@ -9,6 +9,8 @@ export interface Forwarding {
   readonly url?: URL;
   /** The body, where the edge has read it. */
   readonly body?: Uint8Array;
+  /** The places in the client's batch of the events in `body`. */
+  readonly positions?: readonly number[];
 }
 
 /** Headers that end at the edge: the credential is proven here, and nobody further on needs it. */
@@ -24,7 +26,7 @@ const ofBody = new Set(["content-length", "content-type", "content-encoding", "t
 export function forward(
   worker: Fetcher,
   passage: Passage,
-  { actor, customerId, url, body }: Forwarding,
+  { actor, customerId, url, body, positions }: Forwarding,
 ): Promise<Response> {
   const { request, facts } = passage;
   const bodiless = request.method === "GET" || request.method === "HEAD";
@@ -39,6 +41,11 @@ export function forward(
   if (facts.country !== null) headers.set(forwardedHeader.country, facts.country);
   if (actor !== null) headers.set(forwardedHeader.actor, formatActor(actor));
   if (customerId !== undefined) headers.set(forwardedHeader.customer, customerId);
+  if (positions !== undefined) {
+    // A part of the client's body: its length is another.
+    headers.delete("content-length");
+    headers.set(forwardedHeader.positions, positions.join(","));
+  }
   return worker.fetch(url ?? request.url, {
     method: request.method,
     headers,

@@ -4,6 +4,7 @@ import type { CourierStore, Pulled, Wanted } from "../../../durable-objects/cour
 import { parkedPause } from "../../../durable-objects/courier/policy.ts";
 import type { ParkReason } from "../../../schema/webhooks/delivery.ts";
 import { keptClient } from "../../serve/database.ts";
+import { inTime } from "../../serve/in-time.ts";
 import { settingsOf, type RegionSettings } from "../settings.ts";
 import { disableEndpoint } from "./disable.ts";
 import { prepareWebhooks } from "./prepare.ts";
@@ -22,26 +23,12 @@ export function courierStore(env: RegionEnv, waitUntil: WaitUntil): CourierStore
   const run = keptClient(env.DB_WEBHOOKS);
   const settings = settingsOf(env);
   return {
-    pull: (wanted) => run((sql) => inTime(pull(sql, settings, wanted, waitUntil))),
-    write: (endpointId, results, failingSince) => run((sql) => inTime(write(sql, endpointId, results, failingSince))),
-    disable: (endpointId, reason) => run((sql) => inTime(disableEndpoint(sql, env, endpointId, reason, waitUntil))),
+    pull: (wanted) => run((sql) => inTime(pull(sql, settings, wanted, waitUntil), hangsMs)),
+    write: (endpointId, results, failingSince) =>
+      run((sql) => inTime(write(sql, endpointId, results, failingSince), hangsMs)),
+    disable: (endpointId, reason) =>
+      run((sql) => inTime(disableEndpoint(sql, env, endpointId, reason, waitUntil), hangsMs)),
   };
-}
-
-/** `work`, or a rejection as of a database that is away: one that hangs must not hold up a Courier for ever. */
-async function inTime<T>(work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, failed) => {
-    timer = setTimeout(
-      () => failed(Object.assign(new Error("Postgres does not answer"), { code: "ETIMEDOUT" })),
-      hangsMs,
-    );
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 async function pull(
