@@ -7,8 +7,6 @@ import { WakeUps } from "./wake-ups.ts";
 
 /** Bounds what waits and what one commit takes, so that the object stays far below the memory of an isolate. */
 const limits = { maximumEvents: 4000, maximumBytes: 24_000_000, batchEvents: 200, batchBytes: 4_000_000 };
-/** How long an event may wait for a commit to take it, in milliseconds. */
-const waitMs = 5000;
 /** The pause before events whose rows another transaction holds are tried again, in milliseconds. */
 const busyMs = 20;
 /** How often events that have waited too long are looked for, in milliseconds. */
@@ -78,7 +76,8 @@ export class EventWriterObject<Env> extends DurableObject<Env> {
 
   /** Gives up on events that have waited too long: none of them is in a commit. */
   #expire(): void {
-    for (const late of this.#backlog.takeOlderThan(Date.now() - waitMs)) late.settle({ kind: "unavailable" });
+    for (const late of this.#backlog.takeOlderThan(Date.now() - this.#ports.waitMs))
+      late.settle({ kind: "unavailable" });
   }
 
   /** Commits a batch and settles what it can; returns the events that are to be tried again. */
@@ -93,7 +92,8 @@ export class EventWriterObject<Env> extends DurableObject<Env> {
         if (outcome.kind === "busy") busy.push(one);
         else one.settle(outcome);
       }
-      this.#ports.observe({ events: batch.length - busy.length, durationMs: Date.now() - began });
+      const settled = batch.length - busy.length;
+      if (settled > 0) this.#ports.observe({ events: settled, durationMs: Date.now() - began });
       if (due.length > 0) this.ctx.waitUntil(this.#wakeUps.add(due));
     } catch (error) {
       // A bug: no caller may wait for ever.

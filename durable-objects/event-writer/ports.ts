@@ -29,6 +29,8 @@ export interface EventStore {
 /** What a writer needs of its region. */
 export interface EventWriterPorts {
   readonly store: EventStore;
+  /** How long an event may wait for a commit to take it, in milliseconds. */
+  readonly waitMs: number;
   /** Sends a wake-up for the endpoints of these deliveries to the queue; resolves to whether the queue has it. */
   readonly enqueue: (due: readonly DueDelivery[]) => Promise<boolean>;
   /** Called after each commit. */

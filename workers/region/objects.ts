@@ -79,6 +79,7 @@ export class EventWriter extends EventWriterObject<RegionEnv> {
     const settings = settingsOf(env);
     super(ctx, env, {
       store: eventStore(env.DB_EVENTS, settings),
+      waitMs: 5000,
       enqueue: (due) => handOver(env, due, 0),
       observe: ({ events, durationMs }) =>
         env.METRICS.writeDataPoint({

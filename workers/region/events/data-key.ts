@@ -1,11 +1,10 @@
 import type postgres from "postgres";
 import type { WrappedKey } from "../../../durable-objects/event-writer/event.ts";
-import type { TransactionSql } from "../database.ts";
 import type { CustomerKeys } from "../webhooks/customer-keys.ts";
 
 /** The newest data key of a customer that is not destroyed. Makes the first one, or the next one after those that were destroyed. */
 export async function liveDataKey(
-  sql: postgres.Sql | TransactionSql,
+  sql: postgres.Sql | postgres.TransactionSql,
   customerKeys: CustomerKeys,
   customerId: string,
 ): Promise<WrappedKey> {
@@ -21,7 +20,7 @@ export async function liveDataKey(
   return { version: stored.version, wrapped: stored.wrapped };
 }
 
-async function newestKey(sql: postgres.Sql | TransactionSql, customerId: string) {
+async function newestKey(sql: postgres.Sql | postgres.TransactionSql, customerId: string) {
   const [newest] = await sql<{ version: number; wrapped: Uint8Array | null }[]>`
     select version, wrapped from customer_data_keys where customer_id = ${customerId} order by version desc limit 1`;
   return newest;

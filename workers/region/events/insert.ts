@@ -3,7 +3,6 @@ import type { SealedEvent } from "../../../durable-objects/event-writer/event.ts
 import type { Region } from "../../../schema/regions.ts";
 import { filtersMatching } from "../../../schema/webhooks/event-type.ts";
 import type { DueDelivery } from "../../../schema/webhooks/message.ts";
-import type { TransactionSql } from "../database.ts";
 
 /** Why an event was not inserted; see `Verdict` and `Outcome` of the event writer. */
 export type Refusal = "unknown_user" | "stale_key" | "copies_unknown" | "busy";
@@ -34,7 +33,7 @@ interface Row {
  * from it. Rows go in as JSON: one parameter, whatever their number.
  */
 export async function insertEvents(
-  sql: postgres.Sql | TransactionSql,
+  sql: postgres.Sql | postgres.TransactionSql,
   region: Region,
   events: readonly SealedEvent[],
 ): Promise<Inserted> {
