@@ -74,7 +74,7 @@ function leftOver(): string[] {
     ...processes()
       .filter(({ command }) => command.includes(data))
       .map(({ command }) => command),
-    ...(existsSync(join(state, "runtimes.json")) ? ["runtimes.json"] : []),
+    ...(existsSync(join(state, "processes.json")) ? ["processes.json"] : []),
   ];
 }
 
