@@ -11,8 +11,7 @@ it("stops a test file that blocks its thread, fails the run, and still runs the 
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
   const [code] = (await once(child, "close")) as [number];
   expect(output).toContain("hangs.fixture.ts did not end within 3 s. It is stopped.");
   expect(output).toMatch(/✓ .*passes\.fixture\.ts/);
