@@ -54,7 +54,7 @@ async function run(contenders: readonly Contender[]): Promise<void> {
       console.log(`round ${round} of ${rounds}, ${describe(request, connections)}, ${contender.name}: ${summary(one)}`);
     }
   }
-  console.log(`Medians of ${rounds} rounds of ${seconds} s, with ${endpointCount} webhook endpoints:`);
+  console.log(`Medians of ${rounds} rounds of ${seconds} s; webhook endpoints: ${endpointCount}`);
   printReport(turns.map(({ series }) => series));
 }
 

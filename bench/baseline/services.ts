@@ -44,30 +44,26 @@ export async function startServices(stateDir: string): Promise<Services> {
   const child = spawn("redis-server", args, { cwd: folder, stdio: "ignore" });
   const started = once(child, "spawn");
   process.once("exit", () => child.kill());
+  // Redis may not listen yet. ioredis holds commands until it does, and reports each attempt to connect as an error.
+  const redis = new Redis({
+    port: redisPort,
+    retryStrategy: () => 100,
+    maxRetriesPerRequest: null,
+    enableAutoPipelining: true,
+  });
+  redis.on("error", () => undefined);
   const stop = async (): Promise<void> => {
+    redis.disconnect();
     child.kill();
     await server.stop();
   };
   try {
     await started;
-    const redis = await connect(redisPort);
+    await redis.ping();
     const pids = { Redis: [child.pid ?? 0], Postgres: [await postmasterOf(postgresUrl)] };
     return { redis, redisPort, pids, postgresUrl, stop };
   } catch (error) {
     await stop();
     throw error;
   }
-}
-
-async function connect(port: number): Promise<Redis> {
-  const redis = new Redis({ port, retryStrategy: () => 100, maxRetriesPerRequest: null, enableAutoPipelining: true });
-  redis.on("error", ignore);
-  await redis.ping();
-  redis.off("error", ignore);
-  return redis;
-}
-
-/** Redis may not listen yet. ioredis holds commands until it does. */
-function ignore(): void {
-  // Nothing to do.
 }

@@ -59,6 +59,8 @@ async function startBaseline(origin: string): Promise<Contender> {
   });
   children.push(redis);
   const client = new Redis({ port: redisPort, retryStrategy: () => 100, maxRetriesPerRequest: null });
+  // Redis may not listen yet. ioredis reports each attempt to connect as an error, and holds commands until one succeeds.
+  client.on("error", () => undefined);
   const users = Array.from({ length: principals }, (_, at) => `user-${at}`);
   const tokens = await Promise.all(users.map((user) => createSession(client, { user, customer: "acme" })));
   client.disconnect();

@@ -20,10 +20,10 @@ export interface Drained {
 
 /** Events at a rate: milliseconds until receipt, from the API's response and from the request; CPU per delivery, with the API's. */
 export interface Steady {
-  readonly answerP50: number;
-  readonly answerP99: number;
-  readonly requestP50: number;
-  readonly requestP99: number;
+  readonly fromResponseP50: number;
+  readonly fromResponseP99: number;
+  readonly fromRequestP50: number;
+  readonly fromRequestP99: number;
   readonly cpu: Cpu;
   /** Events that were not accepted; nothing else counts them. */
   readonly failures: Failures;
@@ -63,10 +63,10 @@ export async function steady(
   const since = (key: "requestedAt" | "acceptedAt"): number[] =>
     inbox.receipts.map(({ event, at }) => at - (events.get(event)?.[key] ?? Number.NaN));
   return {
-    answerP50: quantile(since("acceptedAt"), 0.5),
-    answerP99: quantile(since("acceptedAt"), 0.99),
-    requestP50: quantile(since("requestedAt"), 0.5),
-    requestP99: quantile(since("requestedAt"), 0.99),
+    fromResponseP50: quantile(since("acceptedAt"), 0.5),
+    fromResponseP99: quantile(since("acceptedAt"), 0.99),
+    fromRequestP50: quantile(since("requestedAt"), 0.5),
+    fromRequestP99: quantile(since("requestedAt"), 0.99),
     cpu: used,
     failures,
   };

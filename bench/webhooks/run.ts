@@ -51,7 +51,7 @@ async function runRound(contender: Contender, endpoints: Endpoints, round: numbe
   console.log(`${turn}: ${drained.perSecond.toFixed(0)} deliveries/s when released`);
   const load = { events: rate * seconds, perSecond: rate };
   const atRate = await during(`${turn}, ${rate} events/s`, () => steady(contender, endpoints, load));
-  console.log(`${turn}: ${atRate.requestP50.toFixed(0)} ms from request to receipt at ${rate} events/s`);
+  console.log(`${turn}: ${atRate.fromRequestP50.toFixed(0)} ms from request to receipt at ${rate} events/s`);
   return { drained, steady: atRate };
 }
 
@@ -79,7 +79,7 @@ function report(names: readonly string[], results: readonly (readonly Round[])[]
   const keys = Object.keys(domicile) as (keyof typeof domicile)[];
   console.log(
     `Domicile / baseline: ${keys
-      .filter((key) => !key.startsWith("answer"))
+      .filter((key) => !key.startsWith("fromResponse"))
       .map(ratio)
       .join(", ")}`,
   );
@@ -93,12 +93,12 @@ function reportFailures(name: string, all: readonly Round[]): void {
     atRate.addAll(one.failures);
   }
   if (queueing.total > 0)
-    console.warn(
+    console.log(
       `${name}: ${queueing.total} requests failed while events were queued, and were sent again (${queueing.describe()}).`,
     );
   if (atRate.total > 0) {
     const sent = rate * seconds * all.length;
-    console.warn(
+    console.log(
       `${name}: ${atRate.total} of ${sent} events failed at ${rate} events/s (${atRate.describe()}). The figures leave them out.`,
     );
   }
@@ -111,10 +111,10 @@ function summarize(all: readonly Round[]) {
     deliveriesPerSecond: of(({ drained }) => drained.perSecond),
     cpuReleased: of(({ drained }) => drained.cpu["all"] ?? Number.NaN),
     cpuWithApi: of((one) => one.steady.cpu["all"] ?? Number.NaN),
-    answerP50: of((one) => one.steady.answerP50),
-    answerP99: of((one) => one.steady.answerP99),
-    requestP50: of((one) => one.steady.requestP50),
-    requestP99: of((one) => one.steady.requestP99),
+    fromResponseP50: of((one) => one.steady.fromResponseP50),
+    fromResponseP99: of((one) => one.steady.fromResponseP99),
+    fromRequestP50: of((one) => one.steady.fromRequestP50),
+    fromRequestP99: of((one) => one.steady.fromRequestP99),
   };
 }
 
