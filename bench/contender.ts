@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import postgres from "postgres";
 import { removePostgres } from "../dev/postgres.ts";
@@ -30,8 +30,8 @@ type Command = { readonly kind: "hold"; readonly held: boolean } | { readonly ki
 type Report = { readonly kind: "ready"; readonly ready: Ready } | { readonly kind: "done" };
 
 /**
- * Starts the contender of `file`, with its state in the folder `stateDir` and an endpoint for each of `urls`. Rejects if it ends or is not
- * ready in time.
+ * Starts the contender of `file`, with its state in the folder `stateDir` and an endpoint for each of `urls`. Rejects
+ * if it ends or is not ready in time.
  */
 export async function startContender(file: URL, stateDir: string, urls: readonly string[]): Promise<Contender> {
   mkdirSync(stateDir, { recursive: true });
@@ -55,11 +55,16 @@ export async function startContender(file: URL, stateDir: string, urls: readonly
   }
 }
 
-/** The contender's side: obeys `startContender` until it is stopped or its parent process ends. Then it removes its Postgres. */
+/**
+ * The contender's side: obeys `startContender` until it is stopped or its parent process ends. Then it removes its
+ * state.
+ */
 export function serveContender(ready: Ready, actions: Pick<Contender, "hold" | "stop">): void {
   const end = async (): Promise<void> => {
     await actions.stop();
-    await removePostgres(contenderInput().stateDir);
+    const { stateDir } = contenderInput();
+    await removePostgres(stateDir);
+    rmSync(stateDir, { recursive: true, force: true });
     process.exit();
   };
   process.on("message", (command: Command) => {

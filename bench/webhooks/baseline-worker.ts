@@ -1,4 +1,5 @@
-// The baseline's worker: signs by `standardwebhooks` and posts by fetch. With `RECORDS=1` it writes each try to Postgres, as Domicile does.
+// The baseline's worker: signs by `standardwebhooks` and posts by fetch. With `RECORDS=1` it writes each attempt to
+// Postgres, as Domicile does.
 import { Worker, type Job } from "bullmq";
 import postgres from "postgres";
 import { Webhook } from "standardwebhooks";
