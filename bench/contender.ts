@@ -35,7 +35,9 @@ type Report = { readonly kind: "ready"; readonly ready: Ready } | { readonly kin
  */
 export async function startContender(file: URL, stateDir: string, urls: readonly string[]): Promise<Contender> {
   mkdirSync(stateDir, { recursive: true });
+  // In a process group of its own: Ctrl-C or `timeout` end this process only, and the contender then stops in order.
   const child = fork(fileURLToPath(file), {
+    detached: true,
     env: { ...process.env, STATE_DIR: stateDir, URLS: JSON.stringify(urls) },
   });
   try {
@@ -72,9 +74,9 @@ export function serveContender(ready: Ready, actions: Pick<Contender, "hold" | "
     else void actions.hold(command.held).then(() => report({ kind: "done" }));
   });
   process.once("disconnect", () => void end());
-  // Ctrl-C signals this process too. The parent ends, and its end disconnects this process, which then stops in order.
-  process.on("SIGINT", () => undefined);
-  report({ kind: "ready", ready });
+  // The parent may have ended while this process started.
+  if (process.connected) report({ kind: "ready", ready });
+  else void end();
 }
 
 /** The state folder and the endpoints' URLs that `startContender` passed. */

@@ -38,6 +38,4 @@ const names = new Set(endpoints.map(({ number }) => queueOf(number)));
 const workers = [...names].map((name) => new Worker<Work>(name, deliver, { connection, concurrency }));
 await Promise.all(workers.map((worker) => worker.waitUntilReady()));
 process.once("disconnect", () => process.exit());
-// Ctrl-C signals this process too; the API process ends it.
-process.on("SIGINT", () => undefined);
 process.send?.("ready");
