@@ -6,8 +6,8 @@ export class LateMessageError extends Error {
 }
 
 /**
- * The next message of a kind from a forked child process; others are ignored. Rejects with `LateMessageError` after `withinMs` milliseconds, and
- * with another error if the process ends before.
+ * The next message of a kind from a forked child process; others are ignored. Rejects with `LateMessageError` after
+ * `withinMs` milliseconds, and with another error if the process ends before.
  */
 export function nextMessage<Message extends { readonly kind: string }, Kind extends Message["kind"]>(
   child: ChildProcess,

@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import postgres from "postgres";
 import { removePostgres } from "../dev/postgres.ts";
@@ -30,12 +30,14 @@ type Command = { readonly kind: "hold"; readonly held: boolean } | { readonly ki
 type Report = { readonly kind: "ready"; readonly ready: Ready } | { readonly kind: "done" };
 
 /**
- * Starts the contender of `file`, with its state in the folder `stateDir` and an endpoint for each of `urls`. Rejects if it ends or is not
- * ready in time.
+ * Starts the contender of `file`, with its state in the folder `stateDir` and an endpoint for each of `urls`. Rejects
+ * if it ends or is not ready in time.
  */
 export async function startContender(file: URL, stateDir: string, urls: readonly string[]): Promise<Contender> {
   mkdirSync(stateDir, { recursive: true });
+  // In a process group of its own: Ctrl-C or `timeout` end this process only, and the contender then stops in order.
   const child = fork(fileURLToPath(file), {
+    detached: true,
     env: { ...process.env, STATE_DIR: stateDir, URLS: JSON.stringify(urls) },
   });
   try {
@@ -55,11 +57,16 @@ export async function startContender(file: URL, stateDir: string, urls: readonly
   }
 }
 
-/** The contender's side: obeys `startContender` until it is stopped or its parent process ends. Then it removes its Postgres. */
+/**
+ * The contender's side: obeys `startContender` until it is stopped or its parent process ends. Then it removes its
+ * state.
+ */
 export function serveContender(ready: Ready, actions: Pick<Contender, "hold" | "stop">): void {
   const end = async (): Promise<void> => {
     await actions.stop();
-    await removePostgres(contenderInput().stateDir);
+    const { stateDir } = contenderInput();
+    await removePostgres(stateDir);
+    rmSync(stateDir, { recursive: true, force: true });
     process.exit();
   };
   process.on("message", (command: Command) => {
@@ -67,9 +74,9 @@ export function serveContender(ready: Ready, actions: Pick<Contender, "hold" | "
     else void actions.hold(command.held).then(() => report({ kind: "done" }));
   });
   process.once("disconnect", () => void end());
-  // Ctrl-C signals this process too. The parent ends, and its end disconnects this process, which then stops in order.
-  process.on("SIGINT", () => undefined);
-  report({ kind: "ready", ready });
+  // The parent may have ended while this process started.
+  if (process.connected) report({ kind: "ready", ready });
+  else void end();
 }
 
 /** The state folder and the endpoints' URLs that `startContender` passed. */

@@ -13,8 +13,8 @@ export interface ProcessGroups {
 export type Cpu = Readonly<Record<string, number>>;
 
 /**
- * Seconds of CPU (user and system) that the processes `roots` and all their descendants have used. Includes descendants that have ended and
- * were waited for: Postgres has a process for each connection. Linux.
+ * Seconds of CPU (user and system) that the processes `roots` and all their descendants have used. Includes descendants
+ * that have ended and were waited for: Postgres has a process for each connection. Linux.
  */
 export function cpuSeconds(roots: readonly number[]): number {
   const processes = readProcesses();
@@ -27,7 +27,9 @@ export function processTree(roots: readonly number[]): ReadonlySet<number> {
   return treeOf(roots, readProcesses());
 }
 
-/** Starts to count the CPU of a stack. The function it returns divides what was used since by a number of operations. */
+/**
+ * Starts to count the CPU of a stack. The function it returns divides what was used since by a number of operations.
+ */
 export function startCpuMeter({ roots, parts }: ProcessGroups): (operations: number) => Cpu {
   const groups = Object.entries({ all: roots, ...parts });
   const before = groups.map(([, pids]) => cpuSeconds(pids));
@@ -85,7 +87,8 @@ function readStat(pid: number): ProcessStat[] {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    // utime, stime, and cutime, cstime of children that were waited for: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    // utime, stime, and cutime, cstime of children that were waited for:
+    // https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
     const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
     return [{ pid, parent: Number(fields[1]), ticks }];
   } catch (error) {

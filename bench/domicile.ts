@@ -1,4 +1,5 @@
-// Domicile as a contender. All its processes descend from this one, except Postgres. This process also stands in for Cloudflare Queues.
+// Domicile as a contender. All its processes descend from this one, except Postgres. This process also stands in for
+// Cloudflare Queues.
 import { expectStatus } from "../dev/api.ts";
 import { freePort } from "../dev/free-port.ts";
 import { startPlatform, type Platform } from "../dev/platform.ts";

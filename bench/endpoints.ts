@@ -8,7 +8,10 @@ export interface Endpoints {
   readonly urls: readonly string[];
   /** Forgets what arrived. */
   clear(): Promise<void>;
-  /** Resolves to what arrived since `clear`, when every one of these events is at every endpoint; rejects if that takes too long. */
+  /**
+   * Resolves to what arrived since `clear`, when every one of these events is at every endpoint; rejects if that takes
+   * too long.
+   */
   receive(events: readonly string[]): Promise<Inbox>;
   close(): void;
 }

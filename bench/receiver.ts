@@ -1,5 +1,5 @@
-// The customers' receivers: ENDPOINTS plain HTTP servers in a process of their own, the same for both stacks. They answer 204 at once
-// and record what arrived when. Started by endpoints.ts.
+// The customers' receivers: ENDPOINTS plain HTTP servers in a process of their own, the same for both stacks. They
+// answer 204 at once and record what arrived when. Started by endpoints.ts.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { epochMs } from "./clock.ts";

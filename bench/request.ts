@@ -14,7 +14,10 @@ export type Outcome =
   | { readonly ok: true; readonly body: string }
   | { readonly ok: false; readonly reason: string; readonly status: number | null };
 
-/** Options of an undici client whose requests fail after so long without a response, or without more of it. undici checks every 500 ms. */
+/**
+ * Options of an undici client whose requests fail after so long without a response, or without more of it. undici
+ * checks every 500 ms.
+ */
 export function clientOptions(timeoutMs: number) {
   return { headersTimeout: timeoutMs, bodyTimeout: timeoutMs, connect: { timeout: timeoutMs } };
 }

@@ -1,5 +1,5 @@
-// The stack a user would build instead: Fastify with sessions in Redis, rows in Postgres through a `pg` pool, and jobs in BullMQ. Nothing
-// takes the jobs: run.ts holds the deliveries of both stacks back.
+// The stack a user would build instead: Fastify with sessions in Redis, rows in Postgres through a `pg` pool, and jobs
+// in BullMQ. Nothing takes the jobs: run.ts holds the deliveries of both stacks back.
 import { randomUUID } from "node:crypto";
 import Fastify from "fastify";
 import { Pool } from "pg";

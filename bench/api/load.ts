@@ -20,7 +20,10 @@ export interface LoadResult {
 
 /** How long a request may take, in milliseconds. */
 const timeoutMs = 5000;
-/** The pause of a connection after a request without a response: it must not spin when the server is down, in milliseconds. */
+/**
+ * The pause of a connection after a request without a response: it must not spin when the server is down, in
+ * milliseconds.
+ */
 const pauseMs = 50;
 
 /** Sends a request over and over for a time, and waits for the last responses. */

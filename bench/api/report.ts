@@ -25,7 +25,9 @@ export function describe({ method, path }: BenchRequest, connections: number): s
   return `${method} ${path}, ${connections} ${connections === 1 ? "connection" : "connections"}`;
 }
 
-/** Prints the medians of each series, where the CPU went, what failed, the ratios, and the latency of a request alone. */
+/**
+ * Prints the medians of each series, where the CPU went, what failed, the ratios, and the latency of a request alone.
+ */
 export function printReport(all: readonly Series[]): void {
   const rows = all.map((series) => ({ ...series, label: describe(series.request, series.connections) }));
   console.table(Object.fromEntries(rows.map((row) => [`${row.label}, ${row.stack}`, figures(row)])));
@@ -55,8 +57,10 @@ function figures({ measured }: Series) {
 function ratios(row: Series, baseline: Series): string {
   const ratio = (pick: (one: Measured) => number): string =>
     (median(row.measured.map(pick)) / median(baseline.measured.map(pick))).toFixed(2);
+  const p50 = ratio((one) => one.p50);
+  const p99 = ratio((one) => one.p99);
   const cpu = ratio((one) => one.cpu["all"] ?? Number.NaN);
-  return `requests/s ${ratio((one) => one.requestsPerSecond)}, p50 ${ratio((one) => one.p50)}, p99 ${ratio((one) => one.p99)}, CPU ${cpu}`;
+  return `requests/s ${ratio((one) => one.requestsPerSecond)}, p50 ${p50}, p99 ${p99}, CPU ${cpu}`;
 }
 
 function printFailures(rows: readonly (Series & { readonly label: string })[]): void {

@@ -1,5 +1,6 @@
-// `npm run bench:api`: `GET /v1/me` and `POST /v1/events` of Domicile against the stack of baseline.ts, side by side in one run, at several
-// numbers of connections: requests per second, latency, CPU per request of all processes of each stack. Needs redis-server.
+// `npm run bench:api`: `GET /v1/me` and `POST /v1/events` of Domicile against the stack of baseline.ts, side by side in
+// one run, at several numbers of connections: requests per second, latency, CPU per request of all processes of each
+// stack. Needs redis-server.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,7 +19,10 @@ const rounds = Number(process.env["ROUNDS"] ?? 3);
 const endpointCount = Number(process.env["ENDPOINTS"] ?? 1);
 const onlyDomicile = process.env["ONLY"] === "domicile";
 const warmUp = { connections: 4, seconds: 2 };
-/** How long a stack may go on working after its last response, in milliseconds. Its CPU counts, and the other stack waits. */
+/**
+ * How long a stack may go on working after its last response, in milliseconds. Its CPU counts, and the other stack
+ * waits.
+ */
 const maximumTailMs = 5000;
 
 const requests: readonly BenchRequest[] = [{ method: "GET", path: "/v1/me", expectedStatus: 200 }, emitEvent];

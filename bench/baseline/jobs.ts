@@ -17,7 +17,10 @@ export interface Work {
 /** Concurrent attempts per endpoint, as in Domicile; of all endpoints together where they share a queue. */
 export const concurrency = process.env["ONE_QUEUE"] === "1" ? 25 : 5;
 
-/** The queue of an endpoint: one of its own, so that a slow endpoint delays no other, or with `ONE_QUEUE=1` the same for all. */
+/**
+ * The queue of an endpoint: one of its own, so that a slow endpoint delays no other, or with `ONE_QUEUE=1` the same for
+ * all.
+ */
 export function queueOf(endpoint: number): string {
   return process.env["ONE_QUEUE"] === "1" ? "webhooks" : `webhooks-${endpoint}`;
 }

@@ -20,7 +20,9 @@ export interface Services {
   stop(): Promise<void>;
 }
 
-/** Appends to its file once a second and evicts nothing, as https://docs.bullmq.io/guide/going-to-production recommends. */
+/**
+ * Appends to its file once a second and evicts nothing, as https://docs.bullmq.io/guide/going-to-production recommends.
+ */
 const redisSettings = [
   "--appendonly",
   "yes",

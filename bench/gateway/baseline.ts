@@ -1,5 +1,5 @@
-// The stack a user would build instead: Fastify, sessions in Redis, rate-limiter-flexible over Redis, and a proxy to the
-// customer's API. Started by run.ts with REDIS_PORT and ORIGIN; prints its port.
+// The stack a user would build instead: Fastify, sessions in Redis, rate-limiter-flexible over Redis, and a proxy to
+// the customer's API. Started by run.ts with REDIS_PORT and ORIGIN; prints its port.
 import replyFrom from "@fastify/reply-from";
 import Fastify from "fastify";
 import { Redis } from "ioredis";

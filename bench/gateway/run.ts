@@ -1,5 +1,6 @@
-// `npm run bench`: the gateway path (recognise, two limits, hand to the origin) of Domicile against the stack of baseline.ts, side by
-// side in one run: requests per second, CPU per request over all processes of each stack, latency. Needs wrk and redis-server.
+// `npm run bench`: the gateway path (recognise, two limits, hand to the origin) of Domicile against the stack of
+// baseline.ts, side by side in one run: requests per second, CPU per request over all processes of each stack, latency.
+// Needs wrk and redis-server.
 import { execFile, fork, spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -59,7 +60,8 @@ async function startBaseline(origin: string): Promise<Contender> {
   });
   children.push(redis);
   const client = new Redis({ port: redisPort, retryStrategy: () => 100, maxRetriesPerRequest: null });
-  // Redis may not listen yet. ioredis reports each attempt to connect as an error, and holds commands until one succeeds.
+  // Redis may not listen yet. ioredis reports each attempt to connect as an error, and holds commands until one
+  // succeeds.
   client.on("error", () => undefined);
   const users = Array.from({ length: principals }, (_, at) => `user-${at}`);
   const tokens = await Promise.all(users.map((user) => createSession(client, { user, customer: "acme" })));

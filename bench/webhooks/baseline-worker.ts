@@ -1,4 +1,5 @@
-// The baseline's worker: signs by `standardwebhooks` and posts by fetch. With `RECORDS=1` it writes each try to Postgres, as Domicile does.
+// The baseline's worker: signs by `standardwebhooks` and posts by fetch. With `RECORDS=1` it writes each attempt to
+// Postgres, as Domicile does.
 import { Worker, type Job } from "bullmq";
 import postgres from "postgres";
 import { Webhook } from "standardwebhooks";
@@ -37,6 +38,4 @@ const names = new Set(endpoints.map(({ number }) => queueOf(number)));
 const workers = [...names].map((name) => new Worker<Work>(name, deliver, { connection, concurrency }));
 await Promise.all(workers.map((worker) => worker.waitUntilReady()));
 process.once("disconnect", () => process.exit());
-// Ctrl-C signals this process too; the API process ends it.
-process.on("SIGINT", () => undefined);
 process.send?.("ready");

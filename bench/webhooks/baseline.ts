@@ -1,5 +1,6 @@
-// The stack a user would build instead: Fastify takes an event, with its session in Redis, stores it in Postgres and adds a job for each
-// endpoint to BullMQ over Redis; baseline-worker.ts delivers. This process is the API, and starts the rest.
+// The stack a user would build instead: Fastify takes an event, with its session in Redis, stores it in Postgres and
+// adds a job for each endpoint to BullMQ over Redis; baseline-worker.ts delivers. This process is the API, and starts
+// the rest.
 import { fork, type ChildProcess } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";

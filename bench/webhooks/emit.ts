@@ -25,7 +25,8 @@ export interface Emission {
 }
 
 /**
- * Emits until `events` are accepted, as fast as the API takes them from a few clients. Rejects when more requests than that have failed.
+ * Emits until `events` are accepted, as fast as the API takes them from a few clients. Rejects when more requests than
+ * that have failed.
  */
 export async function emitAll(contender: Contender, events: number): Promise<Emission> {
   const accepted: Emitted[] = [];

@@ -18,7 +18,10 @@ export interface Drained {
   readonly failures: Failures;
 }
 
-/** Events at a rate: milliseconds until receipt, from the API's response and from the request; CPU per delivery, with the API's. */
+/**
+ * Events at a rate: milliseconds until receipt, from the API's response and from the request; CPU per delivery, with
+ * the API's.
+ */
 export interface Steady {
   readonly fromResponseP50: number;
   readonly fromResponseP99: number;

@@ -1,5 +1,6 @@
-// `npm run bench:webhooks`: webhooks of Domicile against the stack of baseline.ts, side by side in one run: deliveries per second, CPU of a
-// delivery over all processes of each stack, and how long after the API's response they arrive. Needs redis-server.
+// `npm run bench:webhooks`: webhooks of Domicile against the stack of baseline.ts, side by side in one run: deliveries
+// per second, CPU of a delivery over all processes of each stack, and how long after the API's response they arrive.
+// Needs redis-server.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
