@@ -14,58 +14,71 @@ interface RawQuery {
   reject(error: unknown): void;
 }
 
-type PipelineQuery = ReturnType<postgres.Sql["unsafe"]>;
-
 /**
- * Statements that are sent over one connection one behind the other, without waiting for results. Also before the connection is open:
- * then all that has been asked for until then is sent at once. The driver's own `begin` waits for BEGIN before it sends anything else, and
- * its `reserve` never resolves for a new connection with `fetch_types: false`.
+ * Statements that are sent over one connection one behind the other, without waiting for results, also while the connection is being
+ * opened. The driver's own `begin` waits for BEGIN before it sends anything else, and its `reserve` never resolves for a new connection
+ * with `fetch_types: false`.
  *
- * The client must have one connection, and nothing else may use it before `end` has settled.
+ * The client must have one connection, and nothing else may use it until `end` has settled.
  */
 export class Pipeline {
-  /** Sends through the pipeline. */
+  /** Its statements go through the pipeline. */
   readonly sql: postgres.ISql;
   readonly #client: postgres.Sql;
+  readonly #opening: string;
+  /** Statements that are not sent yet. */
   readonly #waiting: RawQuery[] = [];
-  #count = 0;
-  #counted: (() => void) | null = null;
+  #started = false;
+  #opened: Promise<unknown> | null = null;
   #connection: RawConnection | null = null;
   #ending = false;
   /** Why nothing can be sent any more. */
   #failure: { readonly error: unknown } | null = null;
+  #count = 0;
+  #onCount: (() => void) | null = null;
 
-  constructor(client: postgres.Sql) {
+  /** `opening` is sent in front of the first statement, and has no parameters. */
+  constructor(client: postgres.Sql, opening: string) {
     this.#client = client;
+    this.#opening = opening;
     this.sql = new Proxy(client, {
       apply: (target, self, parameters) => this.#own(Reflect.apply(target, self, parameters)),
       get: (target, name) => (name === "unsafe" ? this.#unsafe : (Reflect.get(target, name) as unknown)),
     });
   }
 
-  /** Sends the first statement, which must have no parameters. */
-  begin(text: string): PipelineQuery {
-    const options = { onexecute: (connection: RawConnection) => this.#open(connection) };
-    const query = this.#client.unsafe(text, [], options as postgres.UnsafeQueryOptions).execute();
-    query.catch((error: unknown) => this.#fail(error));
-    return query;
+  /** Sends what has come to the pipeline so far, and from then on every statement at once. */
+  start(): void {
+    this.#started = true;
+    if (this.#waiting.length > 0) this.#open();
   }
 
-  /** Resolves when `count` statements between the first and the last have come to the pipeline: those that come later are sent behind them. */
+  /** Waits for the reply to the opening statement, if it has been sent. */
+  async opened(): Promise<void> {
+    await this.#opened;
+  }
+
+  /** How many statements have come to the pipeline. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Resolves when `count` statements have come to the pipeline: those that come later are sent behind them. */
   async reached(count: number): Promise<void> {
     while (this.#count < count) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      this.#counted = resolve;
+      this.#onCount = resolve;
       // oxlint-disable-next-line no-await-in-loop -- one more each time
       await promise;
     }
   }
 
-  /** Sends the last statement, after which the client may use the connection for something else. */
-  end(text: string): PipelineQuery {
+  /** Sends the last statement, if there was a first; after it, the client may use the connection for something else. */
+  async end(text: string): Promise<void> {
+    if (this.#count === 0) return;
     this.#ending = true;
     if (this.#connection !== null) this.#connection.reserved = null;
-    return this.#unsafe(text).execute();
+    await this.#unsafe(text).execute();
   }
 
   readonly #unsafe: postgres.Sql["unsafe"] = (...parameters) => this.#own(this.#client.unsafe(...parameters));
@@ -76,29 +89,43 @@ export class Pipeline {
     return made;
   }
 
-  #open(connection: RawConnection): void {
+  #take(query: RawQuery): void {
+    this.#waiting.push(query);
+    if (this.#started) this.#open();
+    this.#count += 1;
+    this.#onCount?.();
+  }
+
+  #open(): void {
+    if (this.#opened !== null) {
+      this.#send();
+      return;
+    }
+    const options = { onexecute: (connection: RawConnection) => this.#use(connection) };
+    this.#opened = this.#client.unsafe(this.#opening, [], options as postgres.UnsafeQueryOptions).execute();
+    this.#opened.catch((error: unknown) => this.#fail(error));
+  }
+
+  /** The driver has written the opening statement to this connection. */
+  #use(connection: RawConnection): void {
     // As the driver's `reserve` does it: `release` says that only its holder ends it.
     if (!this.#ending) connection.reserved = Object.assign(() => undefined, { release: true });
     // oxlint-disable-next-line prefer-add-event-listener -- not a DOM object
     connection.onclose = (error) => this.#fail(error);
     this.#connection = connection;
-    for (const query of this.#waiting.splice(0)) this.#send(query);
-  }
-
-  #take(query: RawQuery): void {
-    this.#send(query);
-    this.#count += 1;
-    this.#counted?.();
-  }
-
-  #send(query: RawQuery): void {
-    if (this.#failure !== null) query.reject(this.#failure.error);
-    else if (this.#connection === null) this.#waiting.push(query);
-    else this.#connection.execute(query);
+    this.#send();
   }
 
   #fail(error: unknown): void {
     this.#failure ??= { error };
-    for (const query of this.#waiting.splice(0)) this.#send(query);
+    this.#send();
+  }
+
+  #send(): void {
+    if (this.#failure === null && this.#connection === null) return;
+    for (const query of this.#waiting.splice(0)) {
+      if (this.#failure === null) this.#connection?.execute(query);
+      else query.reject(this.#failure.error);
+    }
   }
 }

@@ -32,14 +32,13 @@ export async function inTransaction<R extends TransactionWork>(
   options: TransactionOptions,
   work: (sql: postgres.ISql) => R,
 ): Promise<TransactionResult<R>> {
-  const pipeline = new Pipeline(client);
-  const begun = pipeline.begin(opening(options));
+  const pipeline = new Pipeline(client, opening(options));
   const result = start(work, pipeline.sql);
   const statements = unsentStatements(result);
   if (statements === null) {
-    return (await interactive(pipeline, options, begun, result as PromiseLike<unknown>)) as TransactionResult<R>;
+    return (await interactive(pipeline, options, result as PromiseLike<unknown>)) as TransactionResult<R>;
   }
-  const results = await inOneFlight(pipeline, options, begun, statements);
+  const results = await inOneFlight(pipeline, options, statements);
   return (Array.isArray(result) ? results : results[0]) as TransactionResult<R>;
 }
 
@@ -78,34 +77,39 @@ function isUnsent(value: unknown): value is Unsent {
 async function inOneFlight(
   pipeline: Pipeline,
   { readOnly }: TransactionOptions,
-  begun: PromiseLike<unknown>,
   statements: readonly Unsent[],
 ): Promise<unknown[]> {
-  const sent: Promise<unknown>[] = [];
+  const results: Promise<unknown>[] = [];
   for (const statement of statements) {
     const result = Promise.resolve(statement.execute());
-    result.catch(() => undefined);
-    sent.push(result);
-    // Drizzle is free to do something else before it sends. The order is ours to keep, with COMMIT behind all of them.
-    // oxlint-disable-next-line no-await-in-loop -- waits for the sending alone, not for the result
-    await Promise.race([pipeline.reached(sent.length), result]);
+    results.push(result);
+    // Drizzle is free to do something else before it sends: wait, so that the order stays. Rejects if the statement cannot be built.
+    // oxlint-disable-next-line no-await-in-loop -- nothing is sent yet
+    await Promise.race([pipeline.reached(results.length), result]);
+    if (pipeline.count < results.length) throw new Error("a statement was not made with its transaction");
   }
   const committed = pipeline.end("commit");
   committed.catch(() => undefined);
-  const [, ...results] = await allInOrder([begun, ...sent]);
+  await pipeline.reached(results.length + 1);
+  pipeline.start();
+  const outcomes = await Promise.allSettled(results);
+  await pipeline.opened();
+  const values = outcomes.map(valueOf);
   if (readOnly !== true) await committed;
-  return results;
+  return values;
 }
 
 async function interactive(
   pipeline: Pipeline,
   { readOnly }: TransactionOptions,
-  begun: PromiseLike<unknown>,
   result: PromiseLike<unknown>,
 ): Promise<unknown> {
+  pipeline.start();
+  const [outcome] = await Promise.allSettled([result]);
   let value: unknown;
   try {
-    [, value] = await allInOrder([begun, result]);
+    await pipeline.opened();
+    value = valueOf(outcome);
   } catch (error) {
     // A rollback that cannot be sent is not needed: the server rolls back what loses its connection.
     await pipeline.end("rollback").catch(() => undefined);
@@ -117,11 +121,7 @@ async function interactive(
   return value;
 }
 
-/** Waits until all have settled; throws the error of the first in order that failed. */
-async function allInOrder(promises: readonly PromiseLike<unknown>[]): Promise<unknown[]> {
-  const outcomes = await Promise.allSettled(promises);
-  return outcomes.map((outcome) => {
-    if (outcome.status === "rejected") throw outcome.reason;
-    return outcome.value;
-  });
+function valueOf(outcome: PromiseSettledResult<unknown>): unknown {
+  if (outcome.status === "rejected") throw outcome.reason;
+  return outcome.value;
 }
