@@ -86,28 +86,6 @@ async function closeIfUnused(own: Map<string, Shared>, name: string, used: Share
   await used.client.end({ timeout: 1 });
 }
 
-/**
- * Runs work with a connection that is kept between one and the next, and closed when nobody has used it for a while. For Durable
- * Objects only: a Worker's request may not use the socket of another.
- */
-export function keptClient(hyperdrive: Hyperdrive): <T>(work: (client: postgres.Sql) => Promise<T>) => Promise<T> {
-  let kept: postgres.Sql | null = null;
-  return async (work) => {
-    const client = kept ?? connect(hyperdrive, 1);
-    kept = client;
-    try {
-      return await work(client);
-    } catch (error) {
-      if (isDatabaseAway(error) && kept === client) {
-        kept = null;
-        // Broken already: what closing it says is what was said.
-        void client.end({ timeout: 0 }).catch(() => undefined);
-      }
-      throw error;
-    }
-  };
-}
-
 /** Seconds after which a connection that nobody uses is closed: an object with an open one is never put to sleep. */
 const idleSeconds = 5;
 
