@@ -1,9 +1,11 @@
 import { DurableObject } from "cloudflare:workers";
 import { Alarm } from "./alarm.ts";
 import { earlier, parkedDueAt, pendingDueAt, type Schedule } from "./due.ts";
+import { logError } from "./log-error.ts";
 import { concurrentTries, hasFailedTooLong, nextStep, redrive, type Result } from "./policy.ts";
 import { post } from "./post.ts";
 import { Probe } from "./probe.ts";
+import { retryMessages } from "./retry-messages.ts";
 import { Results } from "./results.ts";
 import { Signal, within } from "./signal.ts";
 import type { CourierPorts, Outgoing, Pulled } from "./ports.ts";
@@ -107,7 +109,7 @@ export class CourierObject<Env> extends DurableObject<Env> {
       // Postgres, or the configuration, is away: nothing is lost, and it is looked at again.
       this.#awayUntil = Date.now() + awayMs;
       this.#results.spill();
-      logError("courier.paused", { endpoint: this.#endpointId, error: nameOf(error) });
+      logError("courier.paused", { endpoint: this.#endpointId }, error);
     } finally {
       // In one step with the last look at what is to be done: who comes after this begins anew.
       this.#running = null;
@@ -178,7 +180,7 @@ export class CourierObject<Env> extends DurableObject<Env> {
       if (Date.now() < this.#awayUntil) this.#results.spill();
       this.#ports.observe({ ...tried, excerpt: null });
     } catch (error) {
-      logError("courier.not_tried", { delivery: deliveryId, error: nameOf(error) });
+      logError("courier.not_tried", { delivery: deliveryId }, error);
       this.#awayUntil = Date.now() + awayMs;
     } finally {
       this.#active.delete(deliveryId);
@@ -235,17 +237,13 @@ export class CourierObject<Env> extends DurableObject<Env> {
     else if (status === "dead_letter") this.#probe.plan(Date.now());
   }
 
-  /** Sends on what is to be tried again: what comes back in the same second, together. What the queue refuses is left to the alarm. */
+  /** Sends on what is to be tried again. What the queue refuses is left to the alarm. */
   async #sendOn(results: readonly Result[]): Promise<void> {
-    const now = Date.now();
-    const again = results.flatMap(({ deliveryId: id, nextAttemptAt: at }) => (at === null ? [] : [{ id, at }]));
-    const endpoint_id = this.#endpointId;
-    const bySeconds = Map.groupBy(again, ({ at }) => Math.max(0, Math.floor((at - now) / 1000)));
-    const sent = Array.from(bySeconds, async ([seconds, same]) => {
-      const messages = same.map(({ id }) => ({ id, endpoint_id }));
-      if (!(await this.#ports.enqueue(messages, seconds))) this.#refused = true;
-    });
-    await Promise.all(sent);
+    const messages = retryMessages(results, this.#endpointId, Date.now());
+    const taken = await Promise.all(
+      messages.map(({ deliveries, delaySeconds }) => this.#ports.enqueue(deliveries, delaySeconds)),
+    );
+    if (taken.includes(false)) this.#refused = true;
   }
 
   #alert({ status, deliveryId, number, statusCode, error }: Result): void {
@@ -261,17 +259,14 @@ export class CourierObject<Env> extends DurableObject<Env> {
     this.#more = true;
   }
 
-  /**
-   * For work that lasts: without requests an object is evicted after 70 s, timers and a `fetch` under way notwithstanding, and the alarm is a
-   * request.
-   */
+  /** For work that lasts: after 70 s without a request an object may be evicted, whatever its timers; the alarm counts as a request. */
   async #setSafetyAlarm(): Promise<void> {
     if (this.#inAlarm) return;
     await this.#alarm.load();
     await this.#alarm.setBy(Date.now() + safetyMs);
   }
 
-  /** Leaves nothing that keeps the object awake or wakes it for nothing. */
+  /** Closes the connection, and leaves an alarm only where there is something to look at later. */
   async #rest(): Promise<void> {
     await this.#alarm.load();
     // Work has begun again: it will rest itself. From here to the storage call nothing may be awaited.
@@ -286,14 +281,11 @@ export class CourierObject<Env> extends DurableObject<Env> {
    */
   #nextLook(): number | null {
     const now = Date.now();
-    const pendingAt = pendingDueAt(this.#schedule);
-    if (pendingAt === Infinity) this.#refused = false;
     const unfinished = this.#awayUntil > now || this.#results.size > 0 || this.#active.size > 0;
-    const at = Math.min(
-      unfinished ? Math.max(now, this.#awayUntil) + 1 : Infinity,
-      this.#refused ? pendingAt : Infinity,
-      parkedDueAt(this.#schedule),
-    );
+    const resumeAt = unfinished ? Math.max(now, this.#awayUntil) + 1 : Infinity;
+    const pendingAt = pendingDueAt(this.#schedule);
+    this.#refused &&= pendingAt !== Infinity;
+    const at = Math.min(resumeAt, this.#refused ? pendingAt : Infinity, parkedDueAt(this.#schedule));
     return at === Infinity ? null : at;
   }
 
@@ -302,12 +294,4 @@ export class CourierObject<Env> extends DurableObject<Env> {
     if (id === undefined) throw new Error("a Courier works for an endpoint");
     return id;
   }
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error;
-}
-
-function logError(event: string, facts: object): void {
-  console.error(JSON.stringify({ level: "error", event, ...facts }));
 }
