@@ -1,7 +1,7 @@
 import type postgres from "postgres";
 import { afterEach, beforeEach, describe, expect, inject, it, onTestFinished } from "vitest";
 import { freePort } from "../dev/free-port.ts";
-import { isDatabaseAway } from "../workers/serve/database.ts";
+import { isDatabaseAway } from "../workers/serve/is-database-away.ts";
 import { denseMs, keptClient, type KeptClient, type KeptClientOptions } from "../workers/serve/kept-client.ts";
 import { withSql } from "./audit-log-reading.ts";
 import { eventually, wait } from "./world.ts";

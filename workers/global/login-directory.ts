@@ -3,6 +3,7 @@ import { and, eq, sql } from "drizzle-orm";
 import type { LoginDirectoryApi, LoginEntry, LoginLookupApi } from "../../schema/config.ts";
 import { loginDirectory } from "../../schema/tables/global/login-directory.ts";
 import { withDatabase, type Database } from "../serve/database.ts";
+import { withInvocation } from "../serve/invocation.ts";
 
 /** A reservation that is not confirmed by then was left behind by a crash, in milliseconds. */
 const reservationMs = 60_000;
@@ -29,7 +30,7 @@ export class LoginLookup extends WorkerEntrypoint<GlobalEnv> implements LoginLoo
   }
 
   async #first<T extends LoginEntry>(find: (database: Database) => Promise<T[]>): Promise<T | null> {
-    const rows = await withDatabase(this.env.DB, find, (promise) => this.ctx.waitUntil(promise));
+    const rows = await withInvocation(this.ctx, (invocation) => withDatabase(this.env.DB, find, invocation));
     return rows[0] ?? null;
   }
 }
@@ -73,6 +74,6 @@ export class LoginDirectory extends WorkerEntrypoint<GlobalEnv> implements Login
   }
 
   #write<T>(work: (database: Database) => Promise<T>): Promise<T> {
-    return withDatabase(this.env.DB, work, (promise) => this.ctx.waitUntil(promise));
+    return withInvocation(this.ctx, (invocation) => withDatabase(this.env.DB, work, invocation));
   }
 }

@@ -5,6 +5,7 @@ import { crossRegionEndpoints, publicKeys } from "../../schema/tables/global/pub
 import type { CrossRegionEndpoint, PublishedEndpoint } from "../../schema/webhooks/cross-region.ts";
 import type { PublicJwk } from "../../schema/webhooks/public-key.ts";
 import { withDatabase, type Database } from "../serve/database.ts";
+import { withInvocation } from "../serve/invocation.ts";
 
 type Row = typeof publicKeys.$inferSelect;
 interface Key {
@@ -120,7 +121,7 @@ export class WebhookConfig extends WorkerEntrypoint<GlobalEnv> implements Webhoo
   }
 
   #write<T>(work: (database: Database) => Promise<T>): Promise<T> {
-    return withDatabase(this.env.DB, work, (promise) => this.ctx.waitUntil(promise));
+    return withInvocation(this.ctx, (invocation) => withDatabase(this.env.DB, work, invocation));
   }
 }
 

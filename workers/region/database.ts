@@ -1,6 +1,7 @@
 import { sql } from "drizzle-orm";
 import type postgres from "postgres";
 import { withClient, withDatabase, type Database } from "../serve/database.ts";
+import type { Invocation } from "../serve/invocation.ts";
 
 /** A transaction in which row-level security shows one customer, or one principal. */
 export type Transaction = Parameters<Parameters<Database["transaction"]>[0]>[0];
@@ -8,23 +9,21 @@ export type Transaction = Parameters<Parameters<Database["transaction"]>[0]>[0];
 /** The same of the driver alone. */
 export type TransactionSql = postgres.TransactionSql;
 
-type WaitUntil = (promise: Promise<unknown>) => void;
-
 /** Runs `work` in a transaction that sees and writes the rows of one customer only. */
 export function asCustomer<T>(
   env: RegionEnv,
   customerId: string,
-  waitUntil: WaitUntil,
+  invocation: Invocation,
   work: (tx: Transaction) => Promise<T>,
 ): Promise<T> {
-  return scoped(env, "app.customer_id", customerId, waitUntil, work);
+  return scoped(env, "app.customer_id", customerId, invocation, work);
 }
 
 /** The same with the driver alone, for statements that a query builder has no words for. */
 export async function asCustomerSql<T>(
   env: RegionEnv,
   customerId: string,
-  waitUntil: WaitUntil,
+  invocation: Invocation,
   work: (sql: postgres.TransactionSql) => Promise<T>,
 ): Promise<T> {
   return withClient(
@@ -36,7 +35,7 @@ export async function asCustomerSql<T>(
       });
       return done.value;
     },
-    waitUntil,
+    invocation,
   );
 }
 
@@ -44,17 +43,17 @@ export async function asCustomerSql<T>(
 export function asGateOf<T>(
   env: RegionEnv,
   principalId: string,
-  waitUntil: WaitUntil,
+  invocation: Invocation,
   work: (tx: Transaction) => Promise<T>,
 ): Promise<T> {
-  return scoped(env, "app.principal_id", principalId, waitUntil, work);
+  return scoped(env, "app.principal_id", principalId, invocation, work);
 }
 
 function scoped<T>(
   env: RegionEnv,
   setting: string,
   value: string,
-  waitUntil: WaitUntil,
+  invocation: Invocation,
   work: (tx: Transaction) => Promise<T>,
 ): Promise<T> {
   return withDatabase(
@@ -64,6 +63,6 @@ function scoped<T>(
         await tx.execute(sql`select set_config(${setting}, ${value}, true)`);
         return work(tx);
       }),
-    waitUntil,
+    invocation,
   );
 }

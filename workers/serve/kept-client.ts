@@ -1,5 +1,6 @@
-import postgres from "postgres";
-import { isDatabaseAway } from "./database.ts";
+import type postgres from "postgres";
+import { connect, type ConnectionSource } from "./connect.ts";
+import { isDatabaseAway } from "./is-database-away.ts";
 
 /** How a connection is kept. Times in milliseconds. */
 export interface KeptClientOptions {
@@ -46,19 +47,19 @@ interface Kept {
  * Keeps one connection for a Durable Object. Not for Workers: a request of a Worker may not use the socket of another. An open socket keeps the
  * object awake and billed, so its owner calls `release` when nothing is left to do.
  */
-export function keptClient(hyperdrive: Pick<Hyperdrive, "connectionString">, options?: KeptClientOptions): KeptClient {
-  return new Keeper(hyperdrive.connectionString, { ...defaults, ...options });
+export function keptClient(hyperdrive: ConnectionSource, options?: KeptClientOptions): KeptClient {
+  return new Keeper(hyperdrive, { ...defaults, ...options });
 }
 
 class Keeper implements KeptClient {
-  readonly #url: string;
+  readonly #hyperdrive: ConnectionSource;
   readonly #options: Required<KeptClientOptions>;
   #kept: Kept | null = null;
   /** Epoch milliseconds. */
   #releasedAt = 0;
 
-  constructor(url: string, options: Required<KeptClientOptions>) {
-    this.#url = url;
+  constructor(hyperdrive: ConnectionSource, options: Required<KeptClientOptions>) {
+    this.#hyperdrive = hyperdrive;
     this.#options = options;
   }
 
@@ -94,8 +95,12 @@ class Keeper implements KeptClient {
   }
 
   #current(): Kept {
-    this.#kept ??= { client: this.#open(), users: 0, proven: false, retired: false };
+    this.#kept ??= { client: this.#connect(), users: 0, proven: false, retired: false };
     return this.#kept;
+  }
+
+  #connect(): postgres.Sql {
+    return connect(this.#hyperdrive, 1, this.#options.idleMs / 1000);
   }
 
   async #runOn<T>(kept: Kept, work: (client: postgres.Sql) => Promise<T>): Promise<T> {
@@ -117,17 +122,6 @@ class Keeper implements KeptClient {
   async #drop(kept: Kept): Promise<void> {
     if (this.#kept === kept) this.#kept = null;
     await end(kept, 0);
-  }
-
-  #open(): postgres.Sql {
-    return postgres(this.#url, {
-      max: 1,
-      fetch_types: false,
-      connect_timeout: 3,
-      idle_timeout: this.#options.idleMs / 1000,
-      onnotice: () => undefined,
-      connection: { application_name: "domicile" },
-    });
   }
 }
 

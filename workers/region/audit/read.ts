@@ -1,12 +1,12 @@
 import type postgres from "postgres";
 import type { Outcome } from "../../../schema/audit/entry.ts";
 import type { Region } from "../../../schema/regions.ts";
-import { isDatabaseAway, withClient } from "../../serve/database.ts";
+import { withClient } from "../../serve/database.ts";
+import { isDatabaseAway } from "../../serve/is-database-away.ts";
+import type { Invocation } from "../../serve/invocation.ts";
 
 /** A transaction in which row-level security shows one customer. */
 export type AuditSql = postgres.TransactionSql;
-
-type WaitUntil = (promise: Promise<unknown>) => void;
 
 /** A record as Postgres has it. */
 export interface RecordRow {
@@ -31,16 +31,16 @@ export interface RecordRow {
 export async function readAudit<T>(
   env: RegionEnv,
   customerId: string,
-  waitUntil: WaitUntil,
+  invocation: Invocation,
   work: (sql: AuditSql) => Promise<T>,
 ): Promise<T> {
   try {
-    return await asReader(env.DB_REPLICA, customerId, waitUntil, work);
+    return await asReader(env.DB_REPLICA, customerId, invocation, work);
   } catch (error) {
     if (!isDatabaseAway(error)) throw error;
     const name = error instanceof Error ? error.name : typeof error;
     console.warn(JSON.stringify({ level: "warn", event: "replica.failed", error: name }));
-    return asReader(env.DB, customerId, waitUntil, work);
+    return asReader(env.DB, customerId, invocation, work);
   }
 }
 
@@ -48,7 +48,7 @@ export async function readAudit<T>(
 export function asReader<T>(
   hyperdrive: Hyperdrive,
   customerId: string,
-  waitUntil: WaitUntil | undefined,
+  invocation: Invocation,
   work: (sql: AuditSql) => Promise<T>,
 ): Promise<T> {
   return withClient(
@@ -60,7 +60,7 @@ export function asReader<T>(
       });
       return result.value;
     },
-    waitUntil,
+    invocation,
   );
 }
 

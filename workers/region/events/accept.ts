@@ -43,7 +43,7 @@ export async function acceptEvent(
   const request = await namedRequest(principal, served, settings.hashKey);
   // Not known while global is away: that is only in the way of customers who have something to do with it.
   const opted = await settings.config
-    .crossRegionEndpoints(customerId, served.waitUntil)
+    .crossRegionEndpoints(customerId, served.invocation.waitUntil)
     .catch(() => "unknown" as const);
   const event: NewEvent = { ...emission, customerId, id: newId("event"), createdAt: new Date(), request };
   const accepted = await withClient(
@@ -65,10 +65,10 @@ export async function acceptEvent(
         const ids = inserted.deliveries.map((delivery) => delivery.id);
         return { accepted: { id, type, createdAt, deliveryIds: ids, repeated: false }, due: inserted.deliveries };
       }),
-    served.waitUntil,
+    served.invocation,
   );
   if (accepted === null) throw new Error("an event is neither inserted nor there");
-  served.waitUntil(handOver(env, accepted.due, 0));
+  served.invocation.waitUntil(handOver(env, accepted.due, 0));
   return accepted.accepted;
 }
 

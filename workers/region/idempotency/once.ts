@@ -30,7 +30,7 @@ export const once: Around<RegionEnv> = async (contract, served, env, run) => {
     `${actor.id}\n${served.path}\n${base64url.encode(served.bodyBytes)}`,
     hashKey,
   );
-  const claimed = await asCustomer(env, key.customerId, served.waitUntil, (tx) => claim(tx, key, bodyHash));
+  const claimed = await asCustomer(env, key.customerId, served.invocation, (tx) => claim(tx, key, bodyHash));
   if (claimed.kind === "lost") {
     if (claimed.bodyHash !== bodyHash) throw new AppError("idempotency_mismatch");
     if (claimed.answer === null) throw new AppError("idempotency_in_progress");
@@ -39,13 +39,13 @@ export const once: Around<RegionEnv> = async (contract, served, env, run) => {
   }
   const reply = await run().catch(async (error: unknown) => {
     await attempt(served, () =>
-      asCustomer(env, key.customerId, served.waitUntil, (tx) => giveBack(tx, key, claimed.claimedAt)),
+      asCustomer(env, key.customerId, served.invocation, (tx) => giveBack(tx, key, claimed.claimedAt)),
     );
     throw error;
   });
   await attempt(served, async () => {
     const answer = await dataKeys.seal(purpose, context, JSON.stringify(reply));
-    await asCustomer(env, key.customerId, served.waitUntil, (tx) => settle(tx, key, claimed.claimedAt, answer));
+    await asCustomer(env, key.customerId, served.invocation, (tx) => settle(tx, key, claimed.claimedAt, answer));
   });
   return reply;
 };

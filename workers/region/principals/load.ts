@@ -4,22 +4,19 @@ import { isId } from "../../../schema/ids.ts";
 import { apiKeys } from "../../../schema/tables/region/api-keys.ts";
 import { sessions, users } from "../../../schema/tables/region/users.ts";
 import { asGateOf } from "../database.ts";
+import type { Invocation } from "../../serve/invocation.ts";
 
 /** What Postgres knows of a principal, for its Gate; null if it has none by that id. Rejects when Postgres is away. */
 export async function loadPrincipal(
   env: RegionEnv,
   id: string,
-  waitUntil: (promise: Promise<unknown>) => void,
+  invocation: Invocation,
 ): Promise<PrincipalRecord | null> {
-  return isId("user", id) ? loadUser(env, id, waitUntil) : loadKey(env, id, waitUntil);
+  return isId("user", id) ? loadUser(env, id, invocation) : loadKey(env, id, invocation);
 }
 
-function loadUser(
-  env: RegionEnv,
-  id: string,
-  waitUntil: (promise: Promise<unknown>) => void,
-): Promise<PrincipalRecord | null> {
-  return asGateOf(env, id, waitUntil, async (tx) => {
+function loadUser(env: RegionEnv, id: string, invocation: Invocation): Promise<PrincipalRecord | null> {
+  return asGateOf(env, id, invocation, async (tx) => {
     const [user] = await tx.select().from(users).where(eq(users.id, id));
     if (user === undefined) return null;
     const live = await tx
@@ -38,12 +35,8 @@ function loadUser(
   });
 }
 
-function loadKey(
-  env: RegionEnv,
-  id: string,
-  waitUntil: (promise: Promise<unknown>) => void,
-): Promise<PrincipalRecord | null> {
-  return asGateOf(env, id, waitUntil, async (tx) => {
+function loadKey(env: RegionEnv, id: string, invocation: Invocation): Promise<PrincipalRecord | null> {
+  return asGateOf(env, id, invocation, async (tx) => {
     const [key] = await tx.select().from(apiKeys).where(eq(apiKeys.id, id));
     if (key === undefined) return null;
     return {

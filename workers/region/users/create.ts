@@ -4,7 +4,7 @@ import type { newUserSchema } from "../../../schema/http/users.ts";
 import { newId } from "../../../schema/ids.ts";
 import { loginHash, normalizeEmail } from "../../../schema/login-hash.ts";
 import { users } from "../../../schema/tables/region/users.ts";
-import { isDatabaseAway } from "../../serve/database.ts";
+import { isDatabaseAway } from "../../serve/is-database-away.ts";
 import { invalid } from "../../serve/validate.ts";
 import type { Reply, Served } from "../../serve/served.ts";
 import { asCustomer } from "../database.ts";
@@ -26,11 +26,12 @@ export async function createUserHere(
   const { region, config, directoryKey } = settingsOf(env);
   if (served.actor === null) throw new AppError("unauthorized");
   mayGrant(served.actor, body.role);
-  const customer = await config.customer(customerId, served.waitUntil);
+  const customer = await config.customer(customerId, served.invocation.waitUntil);
   if (customer === null) throw new AppError("not_found");
   const home = body.region ?? region;
   if (home !== region || !customer.allowed_regions.includes(region)) throw invalid("region", "is not allowed here");
-  if ((await config.regionStatus(region, served.waitUntil)) !== "active") throw new AppError("region_draining");
+  if ((await config.regionStatus(region, served.invocation.waitUntil)) !== "active")
+    throw new AppError("region_draining");
 
   const id = newId("user");
   const hash = await loginHash(body.email, directoryKey);
@@ -53,7 +54,7 @@ async function insert(
 ): Promise<typeof users.$inferSelect> {
   const now = new Date();
   const { id, customerId, passwordHash, body } = user;
-  const rows = await asCustomer(env, customerId, served.waitUntil, (tx) =>
+  const rows = await asCustomer(env, customerId, served.invocation, (tx) =>
     tx
       .insert(users)
       .values({

@@ -1,6 +1,7 @@
 import type postgres from "postgres";
 import type { DueDelivery } from "../../../schema/webhooks/message.ts";
 import { withClient } from "../../serve/database.ts";
+import type { Invocation } from "../../serve/invocation.ts";
 import { handOver } from "./hand-over.ts";
 import { publishChanges } from "./publish.ts";
 
@@ -13,12 +14,12 @@ const maximumEndpoints = 5000;
  * Hands over what is due, pending or parked, and nobody has taken up: what a crash between commit and queue, or a queue that refused, has left. One delivery for each
  * endpoint is enough: its Courier looks for the rest. Publishes what of endpoints other regions have not been told, too.
  */
-export async function sweep(env: RegionEnv, waitUntil: (promise: Promise<unknown>) => void): Promise<void> {
+export async function sweep(env: RegionEnv, invocation: Invocation): Promise<void> {
   const before = new Date(Date.now() - forgottenMs);
   const { due, parked } = await withClient(
     env.DB_WEBHOOKS,
     async (sql) => ({ due: await overdue(sql, before), parked: await overdueParked(sql, before) }),
-    waitUntil,
+    invocation,
   );
   if (due.length > 0) console.warn(JSON.stringify({ level: "warn", event: "webhooks.swept", endpoints: due.length }));
   await handOver(
@@ -26,7 +27,7 @@ export async function sweep(env: RegionEnv, waitUntil: (promise: Promise<unknown
     [...due, ...parked].map(({ id, endpoint_id }) => ({ id, endpoint_id })),
     0,
   );
-  await publishChanges(env, waitUntil);
+  await publishChanges(env, invocation);
 }
 
 /** By a loose index scan: from one endpoint to the next, however much waits at each. */

@@ -40,5 +40,5 @@ export const handleUpdateCustomer: Handler<typeof updateCustomer, GlobalEnv> = (
           .returning();
         return { status: 200, body: presentCustomer(changed ?? row) };
       }),
-    served.waitUntil,
+    served.invocation,
   );

@@ -22,5 +22,5 @@ export const handleDeleteTier: Handler<typeof deleteTier, GlobalEnv> = ({ params
         await tx.delete(tiers).where(eq(tiers.name, params.name));
         return { status: 204 };
       }),
-    served.waitUntil,
+    served.invocation,
   );

@@ -24,7 +24,8 @@ type Session = Pick<typeof sessions.$inferSelect, "id" | "createdAt" | "expiresA
  */
 export const handleCreateSession: Handler<typeof createSession, RegionEnv> = async ({ body }, served, env) => {
   const { region, config, keys } = settingsOf(env);
-  if ((await config.regionStatus(region, served.waitUntil)) !== "active") throw new AppError("region_draining");
+  if ((await config.regionStatus(region, served.invocation.waitUntil)) !== "active")
+    throw new AppError("region_draining");
   const guess = await payForGuess(body.email, served.clientAddress, env);
   const { user, session } = await enter(body, served, env).catch(async (error: unknown) => {
     // Only a guess that was wrong is paid for, not a database that was away.
@@ -54,7 +55,7 @@ async function enter(
     const user = await findUser(body.email, served, env);
     const { ok, outdated } = await verifyPassword(body.password, user?.passwordHash ?? null);
     if (!ok || user === null || user.status !== "active") throw new AppError("invalid_credentials");
-    const customer = await settingsOf(env).config.customer(user.customerId, served.waitUntil);
+    const customer = await settingsOf(env).config.customer(user.customerId, served.invocation.waitUntil);
     if (customer?.status !== "active") throw new AppError("customer_suspended");
     const rehashed = outdated ? await hashPassword(body.password) : null;
     const session = await openSession(user, rehashed, served, env);
@@ -67,7 +68,7 @@ async function enter(
 /** The user by address, of the customer that the directory named; of nobody when it named none. */
 async function findUser(email: string, served: Served, env: RegionEnv): Promise<User | null> {
   const customerId = served.customerId ?? "";
-  const rows = await asCustomer(env, customerId, served.waitUntil, (tx) =>
+  const rows = await asCustomer(env, customerId, served.invocation, (tx) =>
     tx
       .select()
       .from(users)
@@ -100,7 +101,7 @@ async function openSession(
     expiresAt: new Date(now.getTime() + sessionSeconds * 1000),
     endsAt: new Date(now.getTime() + sessionMaximumSeconds * 1000),
   };
-  return asCustomer(env, user.customerId, served.waitUntil, async (tx) => {
+  return asCustomer(env, user.customerId, served.invocation, async (tx) => {
     const own = and(eq(users.customerId, user.customerId), eq(users.id, user.id));
     // A user disabled since the password was looked at must not get in: the row is locked and looked at again.
     // Locked for an update if there will be one: two that share it and then both write would deadlock.

@@ -19,7 +19,7 @@ import { keepsAnOwner, mayManage } from "../../users/role-rules.ts";
 export const handleDeleteUser: Handler<typeof deleteUser, RegionEnv> = async ({ params }, served, env) => {
   const actor = principalOf(served);
   const { customer_id: customerId } = actor;
-  const { row, ended } = await asCustomer(env, customerId, served.waitUntil, async (tx) => {
+  const { row, ended } = await asCustomer(env, customerId, served.invocation, async (tx) => {
     const own = and(eq(users.customerId, customerId), eq(users.id, params.id));
     const before = await lockStandingAnd(tx, actor, settingsOf(env).region, params.id);
     if (before === null) throw new AppError("not_found");

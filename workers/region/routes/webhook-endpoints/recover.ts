@@ -19,7 +19,7 @@ export const handleRecoverWebhookEndpoint: Handler<typeof recoverWebhookEndpoint
   const { customer_id: customerId } = principalOf(served);
   const since = Date.parse(body.since);
   if (!isRecordTime(since)) throw invalid("since", "must be a time after 1970 and before the year 10000");
-  const endpoint = await asCustomer(env, customerId, served.waitUntil, (tx) =>
+  const endpoint = await asCustomer(env, customerId, served.invocation, (tx) =>
     lockEndpoint(tx, settingsOf(env), customerId, params.id),
   );
   if (endpoint.status === "disabled")
@@ -37,8 +37,8 @@ export const handleRecoverWebhookEndpoint: Handler<typeof recoverWebhookEndpoint
           where customer_id = ${customerId} and endpoint_id = ${params.id} and status = 'pending' limit 1`;
         return { recovered: count, one: rows.map(({ id }) => ({ id, endpoint_id: params.id })) };
       }),
-    served.waitUntil,
+    served.invocation,
   );
-  served.waitUntil(handOver(env, recovered > 0 ? one : [], 0));
+  served.invocation.waitUntil(handOver(env, recovered > 0 ? one : [], 0));
   return { status: 202, body: { recovered } };
 };
