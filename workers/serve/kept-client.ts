@@ -30,7 +30,7 @@ export interface KeptClient {
 
 /** Two releases within this time mean dense traffic: connecting for each piece of work would cost more than staying connected. In milliseconds. */
 export const denseMs = 1000;
-const defaults = { boundMs: 20_000, idleMs: 1000 };
+const defaults = { boundMs: 10_000, idleMs: 1000 };
 /** How long a connection may take to close before it is cut, in seconds. */
 const closeSeconds = 1;
 
