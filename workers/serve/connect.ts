@@ -1,14 +1,23 @@
 import postgres from "postgres";
 import { sendInOneFlight } from "./one-flight.ts";
 
-/** Seconds after which an unused connection is closed: a Durable Object with an open connection is never evicted. */
-const idleSeconds = 5;
+/** Seconds after which an unused connection is closed. */
+const defaultIdleSeconds = 5;
+
+/** What of a Hyperdrive binding is needed to connect. */
+export interface ConnectionSource {
+  readonly connectionString: string;
+}
 
 /**
  * A client for a database, which connects on first use. `max`: the most connections it opens. `connect_timeout` bounds how long a
  * database that does not respond can hold a request, in seconds.
  */
-export function connect(hyperdrive: Hyperdrive, max: number): postgres.Sql {
+export function connect(
+  hyperdrive: ConnectionSource,
+  max: number,
+  idleSeconds: number = defaultIdleSeconds,
+): postgres.Sql {
   const client = postgres(hyperdrive.connectionString, {
     max,
     fetch_types: false,

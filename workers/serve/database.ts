@@ -1,6 +1,5 @@
 import { drizzle, type PgRemoteDatabase } from "drizzle-orm/pg-proxy";
 import type postgres from "postgres";
-import { connect } from "./connect.ts";
 import type { Invocation } from "./invocation.ts";
 import { inTransaction, type TransactionOptions, type TransactionResult, type TransactionWork } from "./transaction.ts";
 
@@ -55,54 +54,3 @@ function databaseOn(sql: postgres.ISql): Database {
     return { rows: await (method === "execute" ? statement : statement.values()) };
   });
 }
-
-/**
- * Runs work with a connection that is kept between one and the next, and closed when nobody has used it for a while. For Durable
- * Objects only: a Worker's request may not use the socket of another.
- */
-export function keptClient(hyperdrive: Hyperdrive): <T>(work: (client: postgres.Sql) => Promise<T>) => Promise<T> {
-  let kept: postgres.Sql | null = null;
-  return async (work) => {
-    const client = kept ?? connect(hyperdrive, 1);
-    kept = client;
-    try {
-      return await work(client);
-    } catch (error) {
-      if (isDatabaseAway(error) && kept === client) {
-        kept = null;
-        // Broken already: what closing it says is what was said.
-        void client.end({ timeout: 0 }).catch(() => undefined);
-      }
-      throw error;
-    }
-  };
-}
-
-/** Whether an error says that Postgres cannot be reached or takes no work, so that trying again later makes sense. */
-export function isDatabaseAway(error: unknown): boolean {
-  for (let current = error; current instanceof Error; current = current.cause) {
-    const { code, severity } = current as { code?: unknown; severity?: unknown };
-    // What is fatal has ended the connection, or refused it: whatever the code, no statement is at fault.
-    if (severity === "FATAL" || severity === "PANIC") return true;
-    if (typeof code === "string" && (awayCodes.has(code) || awayStates.test(code))) return true;
-    if (awayMessage.test(current.message)) return true;
-  }
-  return false;
-}
-
-/** SQLSTATE classes: connection exception, insufficient resources, operator intervention, system error (as Hyperdrive reports its own). */
-const awayStates = /^(?:08|53|57P|58)/;
-
-const awayCodes = new Set([
-  "CONNECT_TIMEOUT",
-  "CONNECTION_CLOSED",
-  "CONNECTION_ENDED",
-  "CONNECTION_DESTROYED",
-  "ECONNREFUSED",
-  "ECONNRESET",
-  "ETIMEDOUT",
-]);
-
-/** What workerd says of a socket that does not open or breaks; its errors have no code. */
-const awayMessage =
-  /connection attempt failed|proxy request failed|cannot connect to the specified address|stream was cancelled|network connection lost|connection refused/i;

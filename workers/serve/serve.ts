@@ -4,7 +4,7 @@ import { forwardedHeader, recordedHeader, resourceHeader } from "../../schema/fo
 import type { RouteContract, RouteInput } from "../../schema/http/route.ts";
 import { problemResponse } from "../../schema/problem.ts";
 import { authorize } from "./authorize.ts";
-import { isDatabaseAway } from "./database.ts";
+import { isDatabaseAway } from "./is-database-away.ts";
 import { withInvocation, type Invocation } from "./invocation.ts";
 import { logFailure } from "./log-failure.ts";
 import { maximumBodyBytes, readJson } from "./read-body.ts";

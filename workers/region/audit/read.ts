@@ -1,6 +1,7 @@
 import type { Outcome } from "../../../schema/audit/entry.ts";
 import type { Region } from "../../../schema/regions.ts";
-import { isDatabaseAway, withSqlTransaction } from "../../serve/database.ts";
+import { withSqlTransaction } from "../../serve/database.ts";
+import { isDatabaseAway } from "../../serve/is-database-away.ts";
 import type { Invocation } from "../../serve/invocation.ts";
 import type { TransactionResult, TransactionWork } from "../../serve/transaction.ts";
 import { ofCustomer, type TransactionSql } from "../database.ts";

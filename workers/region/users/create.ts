@@ -4,7 +4,7 @@ import type { newUserSchema } from "../../../schema/http/users.ts";
 import { newId } from "../../../schema/ids.ts";
 import { loginHash, normalizeEmail } from "../../../schema/login-hash.ts";
 import { users } from "../../../schema/tables/region/users.ts";
-import { isDatabaseAway } from "../../serve/database.ts";
+import { isDatabaseAway } from "../../serve/is-database-away.ts";
 import { invalid } from "../../serve/validate.ts";
 import type { Reply, Served } from "../../serve/served.ts";
 import { asCustomer } from "../database.ts";
