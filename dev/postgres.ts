@@ -21,8 +21,6 @@ const settings = {
   listen_addresses: "127.0.0.1",
   unix_socket_directories: "",
   max_connections: "200",
-  // Every invocation of a Worker connects anew, and here without Hyperdrive's pool. The passwords are 256 random bits: stretching them adds nothing.
-  scram_iterations: "1",
   shared_buffers: "64MB",
   log_min_messages: "fatal",
 };
@@ -43,6 +41,13 @@ export async function startPostgres(stateDir: string, superuserPassword: string)
   };
   await server.start();
   return server;
+}
+
+/** Stops the Postgres of `stateDir` if one runs. */
+export async function stopPostgres(stateDir: string): Promise<void> {
+  if (!existsSync(stateDir)) return;
+  const home = await postgresHome(stateDir);
+  if (existsSync(join(home.data, "PG_VERSION")) && (await isRunning(home))) await control(home, "stop", "-m", "fast");
 }
 
 /** Stops the Postgres of `stateDir` if one runs, and removes its data. */

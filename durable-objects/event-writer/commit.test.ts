@@ -25,6 +25,7 @@ function storeOf(next: (attempt: number, ids: string[]) => Attempt): EventStore 
       return next(attempts.length, ids);
     },
     dataKey: () => Promise.reject(new Error("not asked for")),
+    release: () => Promise.reject(new Error("not asked for")),
   };
 }
 

@@ -72,6 +72,8 @@ export class EventWriterObject<Env> extends DurableObject<Env> {
       clearInterval(expiry);
       this.#running = false;
     }
+    // An open connection keeps the object awake, and billed.
+    await this.#ports.store.release();
   }
 
   /** Gives up on events that have waited too long: none of them is in a commit. */

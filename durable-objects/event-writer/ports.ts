@@ -24,6 +24,8 @@ export interface EventStore {
   commit(events: readonly SealedEvent[]): Promise<Attempt>;
   /** The customer's live data key; makes one if there is none. Rejects when Postgres cannot be reached. */
   dataKey(customerId: string): Promise<WrappedKey>;
+  /** Says that nothing waits. Closes the connection, unless more is likely to come soon. */
+  release(): Promise<void>;
 }
 
 /** What a writer needs of its region. */

@@ -17,6 +17,8 @@ class EventWorld {
   /** Set: a statement waits for it before it commits. */
   hold: Promise<void> | null = null;
   readonly enqueued: string[][] = [];
+  /** How often the writer said that nothing waits. */
+  releases = 0;
 
   reset(): void {
     this.committed.clear();
@@ -24,7 +26,7 @@ class EventWorld {
     this.enqueued.length = 0;
     this.poisonous.clear();
     this.held.clear();
-    Object.assign(this, { state: "available", hold: null });
+    Object.assign(this, { state: "available", hold: null, releases: 0 });
   }
 
   /** `abort` ends the object that has the ports. */
@@ -36,6 +38,9 @@ class EventWorld {
         dataKey: async () => {
           if (this.state === "unreachable") throw new Error("Postgres cannot be reached");
           return { version: 1, wrapped: new Uint8Array(32) };
+        },
+        release: async () => {
+          this.releases += 1;
         },
       },
       enqueue: async (due) => {

@@ -4,6 +4,7 @@ import type { ConfigReaderApi, Customer, PublicKeyVersion, RegionState, Tier } f
 import { customers, regionStates, tiers } from "../../schema/tables/global/configuration.ts";
 import type { PublishedEndpoint } from "../../schema/webhooks/cross-region.ts";
 import { withDatabase, type Database } from "../serve/database.ts";
+import { withInvocation } from "../serve/invocation.ts";
 import { presentCustomer, presentRegion, presentTier } from "./present.ts";
 import { publishedEndpoints, unrevokedKeys } from "./webhook-config.ts";
 
@@ -48,14 +49,15 @@ export class ConfigReader extends WorkerEntrypoint<GlobalEnv> implements ConfigR
     return this.#read((database) => publishedEndpoints(database, customerId));
   }
 
-  async #read<T>(work: (database: Database) => Promise<T>): Promise<T> {
-    const waitUntil = (promise: Promise<unknown>): void => this.ctx.waitUntil(promise);
-    try {
-      return await withDatabase(this.env.DB_REPLICA, work, waitUntil);
-    } catch (error) {
-      const name = error instanceof Error ? error.name : typeof error;
-      console.warn(JSON.stringify({ level: "warn", event: "replica.failed", error: name }));
-      return withDatabase(this.env.DB, work, waitUntil);
-    }
+  #read<T>(work: (database: Database) => Promise<T>): Promise<T> {
+    return withInvocation(this.ctx, async (invocation) => {
+      try {
+        return await withDatabase(this.env.DB_REPLICA, work, invocation);
+      } catch (error) {
+        const name = error instanceof Error ? error.name : typeof error;
+        console.warn(JSON.stringify({ level: "warn", event: "replica.failed", error: name }));
+        return await withDatabase(this.env.DB, work, invocation);
+      }
+    });
   }
 }

@@ -3,6 +3,7 @@ import { and, eq, inArray, sql } from "drizzle-orm";
 import type { LoginDirectoryApi, LoginEntry, LoginLookupApi } from "../../schema/config.ts";
 import { loginDirectory } from "../../schema/tables/global/login-directory.ts";
 import { withDatabase, type Database } from "../serve/database.ts";
+import { withInvocation } from "../serve/invocation.ts";
 
 /** A reservation that is not confirmed by then was left behind by a crash, in milliseconds. */
 const reservationMs = 60_000;
@@ -30,20 +31,21 @@ export class LoginLookup extends WorkerEntrypoint<GlobalEnv> implements LoginLoo
 
   /** By several user ids, in one statement. */
   async byUsers(userIds: readonly string[]): Promise<(LoginEntry & { user_id: string })[]> {
-    return withDatabase(
-      this.env.DB,
-      (database) =>
-        database
-          .select({ ...entry, user_id: loginDirectory.userId })
-          .from(loginDirectory)
-          .where(inArray(loginDirectory.userId, [...userIds])),
-      (promise) => this.ctx.waitUntil(promise),
+    return this.#find((database) =>
+      database
+        .select({ ...entry, user_id: loginDirectory.userId })
+        .from(loginDirectory)
+        .where(inArray(loginDirectory.userId, [...userIds])),
     );
   }
 
   async #first<T extends LoginEntry>(find: (database: Database) => Promise<T[]>): Promise<T | null> {
-    const rows = await withDatabase(this.env.DB, find, (promise) => this.ctx.waitUntil(promise));
+    const rows = await this.#find(find);
     return rows[0] ?? null;
+  }
+
+  #find<T extends LoginEntry>(find: (database: Database) => Promise<T[]>): Promise<T[]> {
+    return withInvocation(this.ctx, (invocation) => withDatabase(this.env.DB, find, invocation));
   }
 }
 
@@ -86,6 +88,6 @@ export class LoginDirectory extends WorkerEntrypoint<GlobalEnv> implements Login
   }
 
   #write<T>(work: (database: Database) => Promise<T>): Promise<T> {
-    return withDatabase(this.env.DB, work, (promise) => this.ctx.waitUntil(promise));
+    return withInvocation(this.ctx, (invocation) => withDatabase(this.env.DB, work, invocation));
   }
 }

@@ -12,6 +12,7 @@ import * as sessions from "../../schema/http/sessions.ts";
 import * as users from "../../schema/http/users.ts";
 import * as endpoints from "../../schema/http/webhook-endpoints.ts";
 import { problemResponse } from "../../schema/problem.ts";
+import { withInvocation, type Invocation } from "../serve/invocation.ts";
 import { logFailure } from "../serve/log-failure.ts";
 import { createApp, serve } from "../serve/serve.ts";
 import { principalOf, readServed } from "../serve/served.ts";
@@ -152,15 +153,17 @@ export default {
     const { pathname } = new URL(request.url);
     return isOwn(pathname) ? app.fetch(request, env, ctx) : toUpstream(request, pathname, env, ctx);
   },
-  queue(batch, env) {
-    if (batch.queue.endsWith("-dead")) return keepDeadLetters(batch, env);
+  queue(batch, env, ctx) {
+    if (batch.queue.endsWith("-dead"))
+      return withInvocation(ctx, (invocation) => keepDeadLetters(batch, env, invocation));
     return batch.queue.startsWith("domicile-webhooks-") ? wakeCouriers(batch, env) : writeAudit(batch, env);
   },
   async scheduled(controller, env, ctx) {
-    const waitUntil = (promise: Promise<unknown>): void => ctx.waitUntil(promise);
     const minutely = controller.cron === everyMinute;
     try {
-      await (minutely ? sweep(env, waitUntil) : everyNight(env, controller.scheduledTime, waitUntil));
+      await withInvocation(ctx, (invocation) =>
+        minutely ? sweep(env, invocation) : everyNight(env, controller.scheduledTime, invocation),
+      );
     } catch (error) {
       logFailure(error, { worker, requestId: "", operation: minutely ? "sweep" : "retention" });
       throw error;
@@ -168,12 +171,12 @@ export default {
   },
 } satisfies ExportedHandler<RegionEnv>;
 
-async function everyNight(env: RegionEnv, time: number, waitUntil: (promise: Promise<unknown>) => void): Promise<void> {
+async function everyNight(env: RegionEnv, time: number, invocation: Invocation): Promise<void> {
   const chores = [
-    () => rewrapDataKeys(env, nightlyMs / 4, waitUntil),
-    () => forgetOldEvents(env, time, nightlyMs / 4, waitUntil),
-    () => publishAnew(env, waitUntil),
-    () => runRetention(env, time, nightlyMs, waitUntil),
+    () => rewrapDataKeys(env, nightlyMs / 4, invocation),
+    () => forgetOldEvents(env, time, nightlyMs / 4, invocation),
+    () => publishAnew(env, invocation),
+    () => runRetention(env, time, nightlyMs, invocation),
   ];
   const failures: unknown[] = [];
   for (const chore of chores) {
@@ -191,8 +194,10 @@ function isOwn(pathname: string): boolean {
 async function toUpstream(request: Request, path: string, env: RegionEnv, ctx: ExecutionContext): Promise<Response> {
   const requestId = request.headers.get(forwardedHeader.requestId) ?? "";
   try {
-    const served = readServed(request, new Uint8Array(), (promise) => ctx.waitUntil(promise));
-    return await proxy(request, principalOf(served), served, env);
+    return await withInvocation(ctx, (invocation) => {
+      const served = readServed(request, new Uint8Array(), invocation);
+      return proxy(request, principalOf(served), served, env);
+    });
   } catch (error) {
     if (!(error instanceof AppError)) logFailure(error, { worker, requestId, operation: "proxy" });
     return problemResponse(error, { requestId, path });

@@ -3,6 +3,7 @@ import { CourierObject } from "../../durable-objects/courier/courier.ts";
 import { EventWriterObject } from "../../durable-objects/event-writer/event-writer.ts";
 import { GateObject } from "../../durable-objects/gate/gate.ts";
 import { SignInGuardObject } from "../../durable-objects/sign-in-guard/sign-in-guard.ts";
+import { withInvocation } from "../serve/invocation.ts";
 import { auditStore } from "./audit/store.ts";
 import { bury } from "./audit/dead-letters.ts";
 import { checkpointKey, lastCheckpointKey } from "./audit/object-names.ts";
@@ -18,7 +19,7 @@ export class Gate extends GateObject<RegionEnv> {
     const waitUntil = (promise: Promise<unknown>): void => ctx.waitUntil(promise);
     const { config } = settingsOf(env);
     super(ctx, env, {
-      loadPrincipal: (id) => loadPrincipal(env, id, waitUntil),
+      loadPrincipal: (id) => withInvocation(ctx, (invocation) => loadPrincipal(env, id, invocation)),
       tierOf: async (customerId, keyTier) => {
         const name = keyTier ?? (await config.customer(customerId, waitUntil))?.tier;
         const tier = name === undefined ? null : await config.tier(name, waitUntil);

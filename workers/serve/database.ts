@@ -1,165 +1,56 @@
-import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
-import postgres from "postgres";
+import { drizzle, type PgRemoteDatabase } from "drizzle-orm/pg-proxy";
+import type postgres from "postgres";
+import type { Invocation } from "./invocation.ts";
+import { inTransaction, type TransactionOptions, type TransactionResult, type TransactionWork } from "./transaction.ts";
 
-/** A database for one invocation. */
-export type Database = PostgresJsDatabase;
+/** A database through Drizzle's query builder. Transactions are `withTransaction`. */
+export type Database = Omit<PgRemoteDatabase, "transaction">;
 
-/**
- * Runs `work` with a connection and closes it; with the invocation's own, closed behind the answer, where `waitUntil` is given. A client for
- * each invocation is what Hyperdrive wants (https://developers.cloudflare.com/hyperdrive/examples/connect-to-postgres/postgres-drivers-and-libraries/postgres-js/);
- * its pool is on the other side. `connect_timeout` bounds how long a database that is away can hold a request, in seconds.
- */
+/** Runs `work` with a database through Drizzle. Each statement is a transaction of its own. */
 export function withDatabase<T>(
   hyperdrive: Hyperdrive,
   work: (database: Database) => Promise<T>,
-  waitUntil?: WaitUntil,
+  invocation: Invocation,
 ): Promise<T> {
-  return withConnection("drizzle", hyperdrive, (client) => work(drizzle(client)), waitUntil);
+  return invocation.withClient(hyperdrive, (client) => work(databaseOn(client)));
 }
 
-/** The same with the driver alone, for statements that a query builder has no words for. */
+/** The same with the driver alone, for statements that the query builder cannot express. */
 export function withClient<T>(
   hyperdrive: Hyperdrive,
   work: (client: postgres.Sql) => Promise<T>,
-  waitUntil?: WaitUntil,
+  invocation: Invocation,
 ): Promise<T> {
-  return withConnection("driver", hyperdrive, work, waitUntil);
+  return invocation.withClient(hyperdrive, work);
 }
 
-/** Who uses a client: Drizzle changes how the one that it is given reads and writes times, so that nobody else can use it. */
-type User = "drizzle" | "driver";
-
-async function withConnection<T>(
-  user: User,
+/** Runs one transaction through Drizzle. Statements that `work` returns unsent travel in one flight: see `TransactionWork`. */
+export function withTransaction<const R extends TransactionWork>(
   hyperdrive: Hyperdrive,
-  work: (client: postgres.Sql) => Promise<T>,
-  waitUntil: WaitUntil | undefined,
-): Promise<T> {
-  if (waitUntil !== undefined) return withShared(user, hyperdrive, work, waitUntil);
-  const client = connect(hyperdrive, 5);
-  try {
-    return await work(client);
-  } finally {
-    await client.end({ timeout: 1 });
-  }
+  options: TransactionOptions,
+  work: (tx: Database) => R,
+  invocation: Invocation,
+): Promise<TransactionResult<R>> {
+  return withSqlTransaction(hyperdrive, options, (sql) => work(databaseOn(sql)), invocation);
 }
 
-type WaitUntil = (promise: Promise<unknown>) => void;
-
-interface Shared {
-  readonly client: postgres.Sql;
-  users: number;
-}
-
-/** Clients by invocation, which its `waitUntil` stands for, and by user and database. */
-const shared = new WeakMap<WaitUntil, Map<string, Shared>>();
-/** How long a client that nobody uses waits for the invocation's next work, in milliseconds. */
-const lingerMs = 25;
-
-/** One client for all that an invocation does with a database: connecting costs more than most of what is asked. Closed behind the answer. */
-async function withShared<T>(
-  user: User,
+/** The same with the driver alone. */
+export function withSqlTransaction<const R extends TransactionWork>(
   hyperdrive: Hyperdrive,
-  work: (client: postgres.Sql) => Promise<T>,
-  waitUntil: WaitUntil,
-): Promise<T> {
-  const own = shared.get(waitUntil) ?? new Map<string, Shared>();
-  shared.set(waitUntil, own);
-  const name = `${user} ${hyperdrive.connectionString}`;
-  const used = own.get(name) ?? { client: connect(hyperdrive, 5), users: 0 };
-  own.set(name, used);
-  used.users += 1;
-  try {
-    return await work(used.client);
-  } finally {
-    used.users -= 1;
-    if (used.users === 0) waitUntil(closeIfUnused(own, name, used));
-  }
-}
-
-async function closeIfUnused(own: Map<string, Shared>, name: string, used: Shared): Promise<void> {
-  await new Promise((lingered) => {
-    setTimeout(lingered, lingerMs);
-  });
-  if (used.users > 0 || own.get(name) !== used) return;
-  own.delete(name);
-  await used.client.end({ timeout: 1 });
+  options: TransactionOptions,
+  work: (sql: postgres.ISql) => R,
+  invocation: Invocation,
+): Promise<TransactionResult<R>> {
+  return invocation.withClient(hyperdrive, (client) => inTransaction(client, options, work));
 }
 
 /**
- * Runs work with a connection that is kept between one and the next, and closed when nobody has used it for a while. For Durable
- * Objects only: a Worker's request may not use the socket of another.
+ * Drizzle on a connection of the driver. Its own adapter for postgres.js (`drizzle-orm/postgres-js`) would change how the connection reads
+ * and writes times and JSON, so that the driver's other statements could not share it.
  */
-export function keptClient(hyperdrive: Hyperdrive): <T>(work: (client: postgres.Sql) => Promise<T>) => Promise<T> {
-  let kept: postgres.Sql | null = null;
-  return async (work) => {
-    const client = kept ?? connect(hyperdrive, 1);
-    kept = client;
-    try {
-      return await work(client);
-    } catch (error) {
-      if (isDatabaseAway(error) && kept === client) {
-        kept = null;
-        // Broken already: what closing it says is what was said.
-        void client.end({ timeout: 0 }).catch(() => undefined);
-      }
-      throw error;
-    }
-  };
-}
-
-/** Seconds after which a connection that nobody uses is closed: an object with an open one is never put to sleep. */
-const idleSeconds = 5;
-
-function connect(hyperdrive: Hyperdrive, max: number): postgres.Sql {
-  return postgres(hyperdrive.connectionString, {
-    max,
-    fetch_types: false,
-    connect_timeout: 3,
-    idle_timeout: idleSeconds,
-    onnotice: () => undefined,
-    connection: { application_name: "domicile" },
+function databaseOn(sql: postgres.ISql): Database {
+  return drizzle(async (text, parameters: postgres.SerializableParameter[], method) => {
+    const statement = sql.unsafe(text, parameters);
+    return { rows: await (method === "execute" ? statement : statement.values()) };
   });
 }
-
-/** Whether an error says that Postgres cannot be reached or takes no work, so that trying later makes sense. */
-export function isDatabaseAway(error: unknown): boolean {
-  for (let current = error; current instanceof Error; current = current.cause) {
-    const code = (current as { code?: unknown }).code;
-    if (typeof code === "string" && (awayCodes.has(code) || /^(?:08|53|57P)/.test(code))) return true;
-    if (awayMessage.test(current.message)) return true;
-  }
-  return false;
-}
-
-/** Whether an error says that no connection to Postgres was made, so that nothing of the work was sent. */
-export function isNotConnected(error: unknown): boolean {
-  for (let current = error; current instanceof Error; current = current.cause) {
-    const code = (current as { code?: unknown }).code;
-    if (
-      code === "CONNECT_TIMEOUT" ||
-      code === "ECONNREFUSED" ||
-      (typeof code === "string" && /^(?:53|57P03)/.test(code))
-    )
-      return true;
-    if (notConnectedMessage.test(current.message)) return true;
-  }
-  return false;
-}
-
-const notConnectedMessage =
-  /connection attempt failed|proxy request failed|cannot connect to the specified address|connection refused/i;
-
-const awayCodes = new Set([
-  "CONNECT_TIMEOUT",
-  "CONNECTION_CLOSED",
-  "CONNECTION_ENDED",
-  "CONNECTION_DESTROYED",
-  "ECONNREFUSED",
-  "ECONNRESET",
-  "ETIMEDOUT",
-]);
-
-/** What workerd says of a socket that does not open or breaks; its errors have no code. */
-const awayMessage =
-  /connection attempt failed|proxy request failed|cannot connect to the specified address|stream was cancelled|network connection lost|connection refused/i;

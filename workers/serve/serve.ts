@@ -4,7 +4,8 @@ import { forwardedHeader, recordedHeader, resourceHeader } from "../../schema/fo
 import type { RouteContract, RouteInput } from "../../schema/http/route.ts";
 import { problemResponse } from "../../schema/problem.ts";
 import { authorize } from "./authorize.ts";
-import { isDatabaseAway } from "./database.ts";
+import { isDatabaseAway } from "./is-database-away.ts";
+import { withInvocation, type Invocation } from "./invocation.ts";
 import { logFailure } from "./log-failure.ts";
 import { maximumBodyBytes, readJson } from "./read-body.ts";
 import { readServed, type Reply, type Served } from "./served.ts";
@@ -41,7 +42,7 @@ export function serve<const R extends RouteContract, Env>(
 ): void {
   app.on(contract.method, contract.path.replaceAll(/\{(\w+)\}/g, ":$1"), async (c) => {
     try {
-      return await answer(c, contract, handler, around);
+      return await withInvocation(c.executionCtx, (invocation) => answer(c, invocation, contract, handler, around));
     } catch (error) {
       return failure(error, c, worker, contract.operationId);
     }
@@ -50,12 +51,12 @@ export function serve<const R extends RouteContract, Env>(
 
 async function answer<R extends RouteContract, Env>(
   c: Context<{ Bindings: Env & object }>,
+  invocation: Invocation,
   contract: R,
   handler: Handler<R, Env>,
   around: Around<Env>,
 ): Promise<Response> {
-  const waitUntil = (promise: Promise<unknown>): void => c.executionCtx.waitUntil(promise);
-  const unread = readServed(c.req.raw, new Uint8Array(), waitUntil);
+  const unread = readServed(c.req.raw, new Uint8Array(), invocation);
   authorize(contract.access, unread.actor);
   const params = readParams(contract, c.req.param());
   const query = contract.query && validate(contract.query, c.req.query());

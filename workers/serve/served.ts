@@ -1,6 +1,7 @@
 import { AppError } from "../../schema/errors.ts";
 import { forwardedHeader, parseActor, type Actor } from "../../schema/forwarded.ts";
 import type { Principal, UserPrincipal } from "../../schema/principal.ts";
+import type { Invocation } from "./invocation.ts";
 
 /** The immutable facts of a forwarded request, beside its validated input. */
 export interface Served {
@@ -20,7 +21,8 @@ export interface Served {
   readonly positions: readonly number[] | null;
   /** The body as it came, for comparing repeated requests. */
   readonly bodyBytes: Uint8Array;
-  readonly waitUntil: (promise: Promise<unknown>) => void;
+  /** The databases of this request, and what continues behind its response. */
+  readonly invocation: Invocation;
 }
 
 /** What a handler answers: JSON, or nothing with a 204. */
@@ -37,11 +39,7 @@ export interface Reply {
 }
 
 /** Reads the facts that the edge forwarded. */
-export function readServed(
-  { headers, url }: Request,
-  bodyBytes: Uint8Array,
-  waitUntil: (promise: Promise<unknown>) => void,
-): Served {
+export function readServed({ headers, url }: Request, bodyBytes: Uint8Array, invocation: Invocation): Served {
   const actor = headers.get(forwardedHeader.actor);
   return {
     requestId: headers.get(forwardedHeader.requestId) ?? "",
@@ -54,7 +52,7 @@ export function readServed(
     idempotencyKey: headers.get("idempotency-key"),
     positions: headers.get(forwardedHeader.positions)?.split(",").map(Number) ?? null,
     bodyBytes,
-    waitUntil,
+    invocation,
   };
 }
 

@@ -2,11 +2,12 @@ import { consumeDeadLetters } from "../../../queues/dead-letters/consume.ts";
 import type { AuditMessage } from "../../../schema/audit/message.ts";
 import type { DeadLetter } from "../../../schema/dead-letter.ts";
 import { withClient } from "../../serve/database.ts";
+import type { Invocation } from "../../serve/invocation.ts";
 import { settingsOf } from "../settings.ts";
 
 /** Consumes a batch of the region's dead letters: into its Postgres. */
-export function keepDeadLetters(batch: MessageBatch, env: RegionEnv): Promise<void> {
-  return consumeDeadLetters(batch, (letters) => keep(env, letters));
+export function keepDeadLetters(batch: MessageBatch, env: RegionEnv, invocation: Invocation): Promise<void> {
+  return consumeDeadLetters(batch, (letters) => keep(env, letters, invocation));
 }
 
 /** Hands an audit message that can never be written to the dead-letter queue, sealed as it is. */
@@ -23,7 +24,7 @@ export async function bury(env: RegionEnv, message: AuditMessage, reason: string
   await env.AUDIT_DEAD.send(letter, { contentType: "json" });
 }
 
-async function keep(env: RegionEnv, letters: readonly DeadLetter[]): Promise<void> {
+async function keep(env: RegionEnv, letters: readonly DeadLetter[], invocation: Invocation): Promise<void> {
   const rows = letters.map(({ id, queue, reason, body }) => ({ id, queue, reason, body: storable(body) }));
   await withClient(
     env.DB_AUDIT,
@@ -32,6 +33,7 @@ async function keep(env: RegionEnv, letters: readonly DeadLetter[]): Promise<voi
         select id, queue, reason, body, now()
           from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as l(id text, queue text, reason text, body text)
         on conflict do nothing`,
+    invocation,
   );
 }
 

@@ -53,7 +53,7 @@ export async function acceptEvents(
 ): Promise<readonly Verdict[]> {
   const { sealingKeys } = settingsOf(env);
   const writer = eventWriterOf(env, customerId);
-  const copies = await copiesFor(customerId, served.waitUntil, env);
+  const copies = await copiesFor(customerId, served.invocation, env);
   const createdAt = Date.now();
   const named = events.map((event) => ({ event, id: newId("event") }));
   const verdicts: Verdict[] = events.map(() => ({ kind: "unavailable" }));

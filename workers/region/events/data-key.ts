@@ -4,7 +4,7 @@ import type { CustomerKeys } from "../webhooks/customer-keys.ts";
 
 /** The newest data key of a customer that is not destroyed. Makes the first one, or the next one after those that were destroyed. */
 export async function liveDataKey(
-  sql: postgres.Sql | postgres.TransactionSql,
+  sql: postgres.ISql,
   customerKeys: CustomerKeys,
   customerId: string,
 ): Promise<WrappedKey> {
@@ -20,7 +20,7 @@ export async function liveDataKey(
   return { version: stored.version, wrapped: stored.wrapped };
 }
 
-async function newestKey(sql: postgres.Sql | postgres.TransactionSql, customerId: string) {
+async function newestKey(sql: postgres.ISql, customerId: string) {
   const [newest] = await sql<{ version: number; wrapped: Uint8Array | null }[]>`
     select version, wrapped from customer_data_keys where customer_id = ${customerId} order by version desc limit 1`;
   return newest;

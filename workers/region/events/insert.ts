@@ -33,7 +33,7 @@ interface Row {
  * from it. Rows go in as JSON: one parameter, whatever their number.
  */
 export async function insertEvents(
-  sql: postgres.Sql | postgres.TransactionSql,
+  sql: postgres.ISql,
   region: Region,
   events: readonly SealedEvent[],
 ): Promise<Inserted> {

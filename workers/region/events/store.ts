@@ -2,30 +2,31 @@ import type postgres from "postgres";
 import type { SealedEvent } from "../../../durable-objects/event-writer/event.ts";
 import type { Attempt, EventStore, Outcome } from "../../../durable-objects/event-writer/ports.ts";
 import type { DueDelivery } from "../../../schema/webhooks/message.ts";
-import { isDatabaseAway, isNotConnected, keptClient } from "../../serve/database.ts";
-import { inTime } from "../../serve/in-time.ts";
+import { isDatabaseAway, isNotConnected } from "../../serve/is-database-away.ts";
+import { keptClient } from "../../serve/kept-client.ts";
 import type { RegionSettings } from "../settings.ts";
 import { liveDataKey } from "./data-key.ts";
 import { findEarlier } from "./earlier.ts";
 import { insertEvents, type InsertedEvent } from "./insert.ts";
 
-/** How long Postgres may take for one commit, in milliseconds. */
-const hangsMs = 5000;
+/** How long Postgres may take to respond, in milliseconds. */
+const boundMs = 5000;
 /** How often events whose conflict has disappeared are inserted again. */
 const rounds = 3;
 
 /** The event writer's store in the region's Postgres, by the role that may insert events and little else. */
 export function eventStore(hyperdrive: Hyperdrive, settings: RegionSettings): EventStore {
-  const run = keptClient(hyperdrive);
+  const kept = keptClient(hyperdrive, { boundMs });
   return {
     commit: async (events) => {
       try {
-        return await run((sql) => inTime(commit(sql, settings, events), hangsMs));
+        return await kept.run((sql) => commit(sql, settings, events));
       } catch (error) {
         return attemptFailed(error);
       }
     },
-    dataKey: (customerId) => run((sql) => inTime(liveDataKey(sql, settings.customerKeys, customerId), hangsMs)),
+    dataKey: (customerId) => kept.runRepeatable((sql) => liveDataKey(sql, settings.customerKeys, customerId)),
+    release: () => kept.release(),
   };
 }
 

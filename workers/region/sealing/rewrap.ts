@@ -1,5 +1,6 @@
 import type postgres from "postgres";
 import { withClient } from "../../serve/database.ts";
+import type { Invocation } from "../../serve/invocation.ts";
 import { settingsOf, type RegionSettings } from "../settings.ts";
 import { openSecret, sealSecret } from "../webhooks/secrets.ts";
 
@@ -11,8 +12,6 @@ export interface Rewrapped {
   readonly rewrapped: number;
   readonly waiting: number;
 }
-
-type WaitUntil = (promise: Promise<unknown>) => void;
 
 /** Something that the ring wraps: a table, the column that names a row within its customer, and how its value is wrapped anew. */
 interface Wrapping {
@@ -66,13 +65,17 @@ const wrappings: readonly Wrapping[] = [
  * audit log and of customers, signing secrets of webhooks. A key that is destroyed meanwhile stays destroyed: only the value that was read is
  * replaced.
  */
-export async function rewrapDataKeys(env: RegionEnv, budgetMs: number, waitUntil: WaitUntil): Promise<Rewrapped> {
+export async function rewrapDataKeys(env: RegionEnv, budgetMs: number, invocation: Invocation): Promise<Rewrapped> {
   const settings = settingsOf(env);
   const deadline = Date.now() + budgetMs;
   const total = { rewrapped: 0, waiting: 0 };
   for (const wrapping of wrappings) {
     // oxlint-disable-next-line no-await-in-loop -- a table after the other
-    const one = await withClient(wrapping.database(env), (sql) => rewrap(sql, settings, wrapping, deadline), waitUntil);
+    const one = await withClient(
+      wrapping.database(env),
+      (sql) => rewrap(sql, settings, wrapping, deadline),
+      invocation,
+    );
     total.rewrapped += one.rewrapped;
     total.waiting += one.waiting;
   }

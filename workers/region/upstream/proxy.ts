@@ -15,7 +15,7 @@ export async function proxy(request: Request, principal: Principal, served: Serv
     throw new AppError("insufficient_scope", { detail: 'The API key needs the scope "api".' });
   }
   const { region, config, keys, upstreamTimeoutMs } = settingsOf(env);
-  const customer = await config.customer(principal.customer_id, served.waitUntil);
+  const customer = await config.customer(principal.customer_id, served.invocation.waitUntil);
   const upstream = customer?.upstreams[region];
   const url = new URL(request.url);
   const target = upstream === undefined ? null : upstreamTarget(upstream, url.pathname, url.search);

@@ -4,12 +4,13 @@ import type { newUserSchema } from "../../../schema/http/users.ts";
 import { newId } from "../../../schema/ids.ts";
 import { loginHash, normalizeEmail } from "../../../schema/login-hash.ts";
 import { users } from "../../../schema/tables/region/users.ts";
-import { isDatabaseAway } from "../../serve/database.ts";
+import { isDatabaseAway } from "../../serve/is-database-away.ts";
 import { invalid } from "../../serve/validate.ts";
 import type { Reply, Served } from "../../serve/served.ts";
 import { asCustomer } from "../database.ts";
 import { hashPassword } from "../passwords/hash.ts";
 import { settingsOf } from "../settings.ts";
+import { loginDirectory } from "./login-directory.ts";
 import { presentManagedUser } from "./present.ts";
 import { mayGrant } from "./role-rules.ts";
 
@@ -26,23 +27,24 @@ export async function createUserHere(
   const { region, config, directoryKey } = settingsOf(env);
   if (served.actor === null) throw new AppError("unauthorized");
   mayGrant(served.actor, body.role);
-  const customer = await config.customer(customerId, served.waitUntil);
+  const customer = await config.customer(customerId, served.invocation.waitUntil);
   if (customer === null) throw new AppError("not_found");
   const home = body.region ?? region;
   if (home !== region || !customer.allowed_regions.includes(region)) throw invalid("region", "is not allowed here");
-  if ((await config.regionStatus(region, served.waitUntil)) !== "active") throw new AppError("region_draining");
+  if ((await config.regionStatus(region, served.invocation.waitUntil)) !== "active")
+    throw new AppError("region_draining");
 
   const id = newId("user");
   const hash = await loginHash(body.email, directoryKey);
   const passwordHash = await hashPassword(body.password);
-  const reserved = await env.DIRECTORY.reserve(hash, { customer_id: customerId, region, user_id: id });
+  const reserved = await loginDirectory(env).reserve(hash, { customer_id: customerId, region, user_id: id });
   if (reserved === "taken") throw new AppError("conflict", { detail: "The e-mail address is in use." });
   const row = await insert(env, served, { id, customerId, passwordHash, body }).catch(async (error: unknown) => {
     // A commit whose answer was lost may have happened: then the reservation stays, and lapses if it did not.
-    if (!isDatabaseAway(error)) await env.DIRECTORY.release(id);
+    if (!isDatabaseAway(error)) await loginDirectory(env).release(id);
     throw error;
   });
-  await env.DIRECTORY.confirm(hash, id);
+  await loginDirectory(env).confirm(hash, id);
   return { status: 201, body: presentManagedUser(row, region), created: row.id };
 }
 
@@ -53,7 +55,7 @@ async function insert(
 ): Promise<typeof users.$inferSelect> {
   const now = new Date();
   const { id, customerId, passwordHash, body } = user;
-  const rows = await asCustomer(env, customerId, served.waitUntil, (tx) =>
+  const rows = await asCustomer(env, customerId, served.invocation, (tx) =>
     tx
       .insert(users)
       .values({

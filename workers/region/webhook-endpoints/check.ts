@@ -47,7 +47,7 @@ export async function recordOptIn(
 /** Tells the other regions of an endpoint that they have, or had, to do with; if that cannot be now, the sweeper does. */
 export async function tellOtherRegions(endpointId: string, served: Served, env: RegionEnv): Promise<void> {
   try {
-    await publishChanges(env, served.waitUntil, endpointId);
+    await publishChanges(env, served.invocation, endpointId);
   } catch (error) {
     logFailure(error, { worker: "region", requestId: served.requestId, operation: "publishEndpoint" });
   }

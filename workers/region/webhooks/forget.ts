@@ -1,4 +1,5 @@
 import { withClient } from "../../serve/database.ts";
+import type { Invocation } from "../../serve/invocation.ts";
 
 /** For how many days the payload of an event that is delivered is kept, and the event itself. */
 const keptDays = { payload: 30, event: 90 };
@@ -19,7 +20,7 @@ export function forgetOldEvents(
   env: RegionEnv,
   now: number,
   budgetMs: number,
-  waitUntil: (promise: Promise<unknown>) => void,
+  invocation: Invocation,
 ): Promise<Forgotten> {
   const deadline = Date.now() + budgetMs;
   const before = (days: number): Date => new Date(now - days * 86_400_000);
@@ -56,6 +57,6 @@ export function forgetOldEvents(
       await sql`delete from webhook_secrets where expires_at < now()`;
       return forgotten;
     },
-    waitUntil,
+    invocation,
   );
 }

@@ -2,6 +2,7 @@ import type postgres from "postgres";
 import type { CrossRegionEndpoint } from "../../../schema/webhooks/cross-region.ts";
 import type { Region } from "../../../schema/regions.ts";
 import { withClient } from "../../serve/database.ts";
+import type { Invocation } from "../../serve/invocation.ts";
 import { settingsOf, type RegionSettings } from "../settings.ts";
 import { openSecret, writeSecrets } from "./secrets.ts";
 import { webhookConfig } from "./webhook-config.ts";
@@ -31,11 +32,7 @@ interface Row {
  * Tells global of endpoints that opted in to events of other regions and have changed since, and takes back those that no longer do; one of them,
  * or all that wait. What cannot be told now stays marked and is told by the next sweep.
  */
-export function publishChanges(
-  env: RegionEnv,
-  waitUntil: (promise: Promise<unknown>) => void,
-  only: string | null = null,
-): Promise<void> {
+export function publishChanges(env: RegionEnv, invocation: Invocation, only: string | null = null): Promise<void> {
   const settings = settingsOf(env);
   return withClient(
     env.DB_WEBHOOKS,
@@ -50,18 +47,18 @@ export function publishChanges(
         console.error(JSON.stringify({ level: "error", event: "endpoint.not_published", endpoint, error: name }));
       }
     },
-    waitUntil,
+    invocation,
   );
 }
 
 /** Marks every endpoint that opted in to be published again by the sweeper: its secrets are then sealed to the keys, and for the regions, of now. */
-export async function publishAnew(env: RegionEnv, waitUntil: (promise: Promise<unknown>) => void): Promise<void> {
+export async function publishAnew(env: RegionEnv, invocation: Invocation): Promise<void> {
   const { region } = settingsOf(env);
   await withClient(
     env.DB_WEBHOOKS,
     (sql) => sql`update webhook_endpoints set published_version = 0
       where cross_region is not null and home_region = ${region} and deleted_at is null`,
-    waitUntil,
+    invocation,
   );
 }
 

@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { Copies } from "../../../durable-objects/event-writer/event.ts";
 import type { PublishedEndpoint } from "../../../schema/webhooks/cross-region.ts";
+import type { Invocation } from "../../serve/invocation.ts";
 import { asCustomerSql } from "../database.ts";
 import { settingsOf } from "../settings.ts";
 import { refreshCopies } from "./copies.ts";
@@ -23,17 +24,17 @@ const refreshed = new LRUCache<string, Refreshed>({ max: 5000 });
  */
 export async function copiesFor(
   customerId: string,
-  waitUntil: (promise: Promise<unknown>) => void,
+  invocation: Invocation,
   env: RegionEnv,
 ): Promise<Copies> {
   const settings = settingsOf(env);
-  const published = await settings.config.crossRegionEndpoints(customerId, waitUntil).catch(() => null);
+  const published = await settings.config.crossRegionEndpoints(customerId, invocation.waitUntil).catch(() => null);
   if (published === null) return "unknown";
   const name = nameOf(published, settings.region);
   if (name === null) return "included";
   const known = refreshed.get(customerId);
   if (known?.published === name && Date.now() < known.until) return "included";
-  const complete = await asCustomerSql(env, customerId, waitUntil, (sql) =>
+  const complete = await asCustomerSql(env, customerId, invocation, (sql) =>
     refreshCopies(sql, settings, customerId, published),
   );
   refreshed.set(customerId, { published: name, until: complete ? Infinity : Date.now() + unopenedMs });

@@ -1,11 +1,11 @@
 import type postgres from "postgres";
 import type { DueDelivery } from "../../../schema/webhooks/message.ts";
 import { withClient } from "../../serve/database.ts";
+import type { Invocation } from "../../serve/invocation.ts";
 import { handOver } from "./hand-over.ts";
+import { settingsOf } from "../settings.ts";
 import { publishChanges } from "./publish.ts";
 
-/** For how long a delivery may be due before it is taken for forgotten, in milliseconds. */
-const forgottenMs = 15_000;
 /** Endpoints in one sweep: the next comes in a minute. */
 const maximumEndpoints = 5000;
 
@@ -13,12 +13,12 @@ const maximumEndpoints = 5000;
  * Hands over what is due, pending or parked, and nobody has taken up: what a crash between commit and queue, or a queue that refused, has left. One delivery for each
  * endpoint is enough: its Courier looks for the rest. Publishes what of endpoints other regions have not been told, too.
  */
-export async function sweep(env: RegionEnv, waitUntil: (promise: Promise<unknown>) => void): Promise<void> {
-  const before = new Date(Date.now() - forgottenMs);
+export async function sweep(env: RegionEnv, invocation: Invocation): Promise<void> {
+  const before = new Date(Date.now() - settingsOf(env).webhookOverdueMs);
   const { due, parked } = await withClient(
     env.DB_WEBHOOKS,
     async (sql) => ({ due: await overdue(sql, before), parked: await overdueParked(sql, before) }),
-    waitUntil,
+    invocation,
   );
   if (due.length > 0) console.warn(JSON.stringify({ level: "warn", event: "webhooks.swept", endpoints: due.length }));
   await handOver(
@@ -26,7 +26,7 @@ export async function sweep(env: RegionEnv, waitUntil: (promise: Promise<unknown
     [...due, ...parked].map(({ id, endpoint_id }) => ({ id, endpoint_id })),
     0,
   );
-  await publishChanges(env, waitUntil);
+  await publishChanges(env, invocation);
 }
 
 /** By a loose index scan: from one endpoint to the next, however much waits at each. */

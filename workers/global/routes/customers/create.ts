@@ -35,5 +35,5 @@ export const handleCreateCustomer: Handler<typeof createCustomer, GlobalEnv> = (
       if (row === undefined) throw new Error("an insert returned no row");
       return { status: 201, body: presentCustomer(row), created: row.id };
     },
-    served.waitUntil,
+    served.invocation,
   );

@@ -11,7 +11,7 @@ export const handleGetCustomer: Handler<typeof getCustomer, GlobalEnv> = async (
   const rows = await withDatabase(
     env.DB,
     (database) => database.select().from(customers).where(eq(customers.id, params.id)),
-    served.waitUntil,
+    served.invocation,
   );
   if (rows[0] === undefined) throw new AppError("not_found");
   return { status: 200, body: presentCustomer(rows[0]) };

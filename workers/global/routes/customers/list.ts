@@ -18,7 +18,7 @@ export const handleListCustomers: Handler<typeof listCustomers, GlobalEnv> = asy
         .where(after === null ? undefined : lt(customers.id, after))
         .orderBy(desc(customers.id))
         .limit(query.limit + 1),
-    served.waitUntil,
+    served.invocation,
   );
   return { status: 200, body: pageOfRows(rows, query.limit, (row) => row.id, presentCustomer) };
 };

@@ -11,7 +11,7 @@ export const handleGetRegion: Handler<typeof getRegion, GlobalEnv> = async ({ pa
   const rows = await withDatabase(
     env.DB,
     (database) => database.select().from(regionStates).where(eq(regionStates.name, params.name)),
-    served.waitUntil,
+    served.invocation,
   );
   if (rows[0] === undefined) throw new AppError("not_found");
   return { status: 200, body: presentRegion(rows[0]) };

@@ -21,7 +21,7 @@ export const handleListRegions: Handler<typeof listRegions, GlobalEnv> = async (
         .where(after === null ? undefined : gt(regionStates.name, after))
         .orderBy(regionStates.name)
         .limit(query.limit + 1),
-    served.waitUntil,
+    served.invocation,
   );
   return { status: 200, body: pageOfRows(rows, query.limit, (row) => row.name, presentRegion) };
 };

@@ -19,7 +19,7 @@ export const handleUpdateRegion: Handler<typeof updateRegion | typeof putRegion,
         .values({ name: params.name, ...values })
         .onConflictDoUpdate({ target: regionStates.name, set: values })
         .returning(),
-    served.waitUntil,
+    served.invocation,
   );
   if (row === undefined) throw new Error("an upsert returned no row");
   return { status: 200, body: presentRegion(row) };

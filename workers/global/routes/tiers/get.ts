@@ -11,7 +11,7 @@ export const handleGetTier: Handler<typeof getTier, GlobalEnv> = async ({ params
   const rows = await withDatabase(
     env.DB,
     (database) => database.select().from(tiers).where(eq(tiers.name, params.name)),
-    served.waitUntil,
+    served.invocation,
   );
   if (rows[0] === undefined) throw new AppError("not_found");
   return { status: 200, body: presentTier(rows[0]) };

@@ -18,7 +18,7 @@ export const handleListTiers: Handler<typeof listTiers, GlobalEnv> = async ({ qu
         .where(after === null ? undefined : gt(tiers.name, after))
         .orderBy(tiers.name)
         .limit(query.limit + 1),
-    served.waitUntil,
+    served.invocation,
   );
   return { status: 200, body: pageOfRows(rows, query.limit, (row) => row.name, presentTier) };
 };

@@ -15,7 +15,7 @@ export const handlePutTier: Handler<typeof putTier, GlobalEnv> = async ({ params
         .values({ name: params.name, ...values })
         .onConflictDoUpdate({ target: tiers.name, set: values })
         .returning(),
-    served.waitUntil,
+    served.invocation,
   );
   if (row === undefined) throw new Error("an upsert returned no row");
   return { status: 200, body: presentTier(row) };

@@ -1,6 +1,7 @@
 import type postgres from "postgres";
 import type { ExportRecord } from "../../../../schema/audit/export.ts";
 import { withClient } from "../../../serve/database.ts";
+import type { Invocation } from "../../../serve/invocation.ts";
 import { readBack, recordsIn } from "./day-object.ts";
 
 /** Rows that are written at once. */
@@ -13,12 +14,7 @@ export interface Restored {
 }
 
 /** Brings a day back from the bucket into the archive table, every object verified first, to stay until `until` (epoch milliseconds). */
-export function restoreDay(
-  env: RegionEnv,
-  day: string,
-  until: number,
-  waitUntil: (promise: Promise<unknown>) => void,
-): Promise<Restored> {
+export function restoreDay(env: RegionEnv, day: string, until: number, invocation: Invocation): Promise<Restored> {
   return withClient(
     env.DB_ARCHIVER,
     async (sql) => {
@@ -40,7 +36,7 @@ export function restoreDay(
       }
       return { objects: objects.length, records };
     },
-    waitUntil,
+    invocation,
   );
 }
 

@@ -1,5 +1,6 @@
 import type postgres from "postgres";
 import { withClient } from "../../../serve/database.ts";
+import type { Invocation } from "../../../serve/invocation.ts";
 import { settingsOf } from "../../settings.ts";
 import { dayKey } from "../object-names.ts";
 import { boundsOfDay, daysAhead, isArchived, isExpired, listDays, minimumRetentionDays, type Day } from "./days.ts";
@@ -15,8 +16,6 @@ export interface RetentionReport {
   done: boolean;
 }
 
-type WaitUntil = (promise: Promise<unknown>) => void;
-
 /**
  * Moves old days: makes partitions ahead, moves days of more than thirty days ago to the archive table, and what is past its retention to
  * the region's bucket, where it is read back before anything is dropped. Each step is done or not; a run that is interrupted, or whose
@@ -26,7 +25,7 @@ export function runRetention(
   env: RegionEnv,
   now: number,
   budgetMs: number,
-  waitUntil: WaitUntil,
+  invocation: Invocation,
 ): Promise<RetentionReport> {
   const deadline = Date.now() + budgetMs;
   return withClient(
@@ -41,12 +40,12 @@ export function runRetention(
           break;
         }
         // oxlint-disable-next-line no-await-in-loop -- a day after the other: what is done stays done
-        await moveDay({ env, sql, now, deadline, waitUntil, report }, day, table);
+        await moveDay({ env, sql, now, deadline, invocation, report }, day, table);
       }
       say(env, "audit.retention", report);
       return report;
     },
-    waitUntil,
+    invocation,
   );
 }
 
@@ -82,11 +81,11 @@ interface Run {
   readonly sql: postgres.Sql;
   readonly now: number;
   readonly deadline: number;
-  readonly waitUntil: WaitUntil;
+  readonly invocation: Invocation;
   readonly report: RetentionReport;
 }
 
-async function expire({ env, sql, now, deadline, waitUntil, report }: Run, day: string): Promise<void> {
+async function expire({ env, sql, now, deadline, invocation, report }: Run, day: string): Promise<void> {
   const [restored] = await sql`
     select from audit_objects where day = ${day}::date and removed_at is null and restored_until > ${new Date(now)} limit 1`;
   if (restored !== undefined) return;
@@ -101,7 +100,7 @@ async function expire({ env, sql, now, deadline, waitUntil, report }: Run, day: 
       report.done = false;
       return;
     }
-    const customer = await settingsOf(env).config.customer(customerId, waitUntil);
+    const customer = await settingsOf(env).config.customer(customerId, invocation.waitUntil);
     if (!isExpired(day, customer?.audit_retention_days ?? minimumRetentionDays, now)) continue;
     if (await keepInBucket(env, sql, customerId, day, Number(rows))) report.stored += 1;
     expired.push(customerId);

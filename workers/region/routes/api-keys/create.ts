@@ -18,7 +18,7 @@ export const handleCreateApiKey: Handler<typeof createApiKey, RegionEnv> = async
   const expiresAt = body.expires_at === undefined ? null : new Date(body.expires_at);
   if (expiresAt !== null && expiresAt.getTime() <= Date.now()) throw invalid("expires_at", "must be in the future");
   if (body.tier !== undefined) {
-    const customer = await settings.config.customer(principal.customer_id, served.waitUntil);
+    const customer = await settings.config.customer(principal.customer_id, served.invocation.waitUntil);
     if (!customer?.key_tiers.includes(body.tier)) throw invalid("tier", "is not a tier that you may give to a key");
   }
   const wanted = {
@@ -29,7 +29,7 @@ export const handleCreateApiKey: Handler<typeof createApiKey, RegionEnv> = async
     createdBy: principal.id,
     expiresAt,
   };
-  const key = await asCustomer(env, principal.customer_id, served.waitUntil, async (tx) => {
+  const key = await asCustomer(env, principal.customer_id, served.invocation, async (tx) => {
     await lockStanding(tx, principal, settings.region);
     return insertApiKey(tx, wanted, settings);
   });

@@ -10,7 +10,7 @@ import { tellGatesOfKeys } from "../../principals/tell-gate.ts";
 /** Revokes a key, in force with the answer. Revoking again tells the Gate again and changes nothing. */
 export const handleDeleteApiKey: Handler<typeof deleteApiKey, RegionEnv> = async ({ params }, served, env) => {
   const { customer_id: customerId } = principalOf(served);
-  const rows = await asCustomer(env, customerId, served.waitUntil, (tx) =>
+  const rows = await asCustomer(env, customerId, served.invocation, (tx) =>
     tx
       .update(apiKeys)
       .set({ revokedAt: sql`coalesce(${apiKeys.revokedAt}, now())`, version: sql`${apiKeys.version} + 1` })

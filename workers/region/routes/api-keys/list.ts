@@ -13,7 +13,7 @@ export const handleListApiKeys: Handler<typeof listApiKeys, RegionEnv> = async (
   const { customer_id: customerId } = principalOf(served);
   const { region } = settingsOf(env);
   const after = readCursor(query.cursor);
-  const rows = await asCustomer(env, customerId, served.waitUntil, (tx) =>
+  const rows = await asCustomer(env, customerId, served.invocation, (tx) =>
     tx
       .select()
       .from(apiKeys)

@@ -17,7 +17,7 @@ type Key = typeof apiKeys.$inferSelect;
 export const handleRotateApiKey: Handler<typeof rotateApiKey, RegionEnv> = async ({ params, body }, served, env) => {
   const principal = principalOf(served);
   const { customer_id: customerId } = principal;
-  const { old, successor } = await asCustomer(env, customerId, served.waitUntil, async (tx) => {
+  const { old, successor } = await asCustomer(env, customerId, served.invocation, async (tx) => {
     await lockStanding(tx, principal, settingsOf(env).region);
     const own = and(eq(apiKeys.customerId, customerId), eq(apiKeys.id, params.id));
     const [before] = await tx.select().from(apiKeys).where(own).for("update");

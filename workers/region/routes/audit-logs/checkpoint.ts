@@ -19,7 +19,7 @@ export const handleProveConsistency: Handler<typeof proveConsistency, RegionEnv>
   const { customer_id: customerId } = principalOf(served);
   const { first, second } = query;
   if (first > second) throw invalid("first", "must not be greater than second");
-  const proof = await asReader(env.DB, customerId, served.waitUntil, async (sql) => {
+  const proof = await asReader(env.DB, customerId, served.invocation, async (sql) => {
     if (second > (await treeSize(sql, customerId))) throw invalid("second", "is greater than the tree");
     return consistencyProof(treeHashes(sql, customerId), first, second);
   });

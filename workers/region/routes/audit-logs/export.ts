@@ -1,4 +1,5 @@
 import type { exportAuditLogs } from "../../../../schema/http/audit-logs.ts";
+import type { Invocation } from "../../../serve/invocation.ts";
 import type { Handler } from "../../../serve/serve.ts";
 import { principalOf } from "../../../serve/served.ts";
 import { signNow } from "../../audit/checkpoints.ts";
@@ -23,20 +24,25 @@ export const handleExportAuditLogs: Handler<typeof exportAuditLogs, RegionEnv> =
     wrapping: audit,
   };
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-  const written = write(env, selection, writable).catch(async (error: unknown) => {
+  const written = write(env, selection, writable, served.invocation).catch(async (error: unknown) => {
     // The client has gone, or the database has: it makes no difference to whoever reads the file.
     const name = error instanceof Error ? error.name : typeof error;
     console.warn(JSON.stringify({ level: "warn", event: "export.cut_off", requestId: served.requestId, error: name }));
     // Without its footer the file says of itself that it was cut off.
     await writable.abort(error).catch(() => undefined);
   });
-  served.waitUntil(written);
+  served.invocation.waitUntil(written);
   const name = `audit-${region}-${new Date().toISOString().slice(0, 10)}.ndjson`;
   const headers = { "content-type": "application/x-ndjson", "content-disposition": `attachment; filename="${name}"` };
   return { status: 200, stream: readable, headers };
 };
 
-async function write(env: RegionEnv, selection: ExportSelection, writable: WritableStream<Uint8Array>): Promise<void> {
+async function write(
+  env: RegionEnv,
+  selection: ExportSelection,
+  writable: WritableStream<Uint8Array>,
+  invocation: Invocation,
+): Promise<void> {
   const writer = writable.getWriter();
   const encoder = new TextEncoder();
   let text = "";
@@ -45,7 +51,7 @@ async function write(env: RegionEnv, selection: ExportSelection, writable: Writa
     text = "";
   };
   try {
-    await asReader(env.DB, selection.customerId, undefined, async (sql) => {
+    await asReader(env.DB, selection.customerId, invocation, async (sql) => {
       for await (const line of exportLines(sql, selection)) {
         text += `${JSON.stringify(line)}\n`;
         if (text.length >= chunkBytes) await flush();

@@ -11,7 +11,7 @@ import { settingsOf } from "../../settings.ts";
 export const handleGetAuditLog: Handler<typeof getAuditLog, RegionEnv> = async ({ params }, served, env) => {
   const principal = principalOf(served);
   const only = onlyRecordsOf(principal);
-  const record = await readAudit(env, principal.customer_id, served.waitUntil, async (sql) => {
+  const record = await readAudit(env, principal.customer_id, served.invocation, async (sql) => {
     const row = await findRecord(sql, principal.customer_id, params.id);
     if (row === null || (only !== null && row.user_id !== only)) throw new AppError("not_found");
     const [personal = "unreadable"] = await openRows(sql, [row], settingsOf(env).audit);

@@ -23,7 +23,7 @@ export const handleListAuditLogs: Handler<typeof listAuditLogs, RegionEnv> = asy
     to: query.to === undefined ? undefined : Date.parse(query.to),
     after: readPlace(readCursor(query.cursor)),
   };
-  const { rows, personal } = await readAudit(env, customerId, served.waitUntil, async (sql) => {
+  const { rows, personal } = await readAudit(env, customerId, served.invocation, async (sql) => {
     const found = await findRecords(sql, filter, query.limit + 1, Date.now());
     return { rows: found, personal: await openRows(sql, found, settingsOf(env).audit) };
   });

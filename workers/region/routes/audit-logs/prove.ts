@@ -16,14 +16,14 @@ export const handleProveAuditLog: Handler<typeof proveAuditLog, RegionEnv> = asy
   const principal = principalOf(served);
   const { customer_id: customerId } = principal;
   const only = onlyRecordsOf(principal);
-  const found = await asReader(env.DB, customerId, served.waitUntil, async (sql) => {
+  const found = await asReader(env.DB, customerId, served.invocation, async (sql) => {
     const row = await findRecord(sql, customerId, params.id);
     if (row === null || (only !== null && row.user_id !== only)) throw new AppError("not_found");
     return { row, checkpoint: await checkpointCovering(env, sql, customerId, Number(row.leaf_index)) };
   });
   const checkpoint = found.checkpoint ?? (await signNow(env, customerId));
   const index = Number(found.row.leaf_index);
-  const proof = await asReader(env.DB, customerId, served.waitUntil, (sql) =>
+  const proof = await asReader(env.DB, customerId, served.invocation, (sql) =>
     inclusionProof(treeHashes(sql, customerId), index, checkpoint.size),
   );
   const leaf = leafBytes(leafOf(found.row));

@@ -26,7 +26,7 @@ export const handleRecentAuditLogs: Handler<typeof recentAuditLogs, RegionEnv> =
   const known = remembered.get(id);
   if (known !== undefined) return reply(known, now);
   const own = type === "user" ? { userId: id } : { apiKeyId: id };
-  const data = await readAudit(env, customerId, served.waitUntil, async (sql) => {
+  const data = await readAudit(env, customerId, served.invocation, async (sql) => {
     const rows = await findRecords(sql, { customerId, ...own }, shown, now);
     const personal = await openRows(sql, rows, settingsOf(env).audit);
     return rows.map((row, at) => presentRecord(row, personal[at] ?? "unreadable"));

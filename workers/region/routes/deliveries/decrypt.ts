@@ -24,7 +24,7 @@ export const handleDecryptDelivery: Handler<typeof decryptDelivery, RegionEnv> =
   const [row] = await asCustomerSql(
     env,
     customerId,
-    served.waitUntil,
+    served.invocation,
     (sql) => sql<Row[]>`
       select ${liveKeys(sql)}, (select coalesce(json_agg(json_build_object('number', a.number, 'excerpt', encode(a.excerpt, 'base64'))
           order by a.number), '[]') from delivery_attempts a where a.customer_id = e.customer_id and a.delivery_id = e.id) as tries

@@ -9,7 +9,7 @@ import { settingsOf } from "../../settings.ts";
 /** One delivery of the customer, with every try. */
 export const handleGetDelivery: Handler<typeof getDelivery, RegionEnv> = async ({ params }, served, env) => {
   const { customer_id: customerId } = principalOf(served);
-  const [row] = await asCustomerSql(env, customerId, served.waitUntil, (sql) =>
+  const [row] = await asCustomerSql(env, customerId, served.invocation, (sql) =>
     findDeliveries(sql, { customerId, id: params.id, limit: 1 }),
   );
   if (row === undefined) throw new AppError("not_found");

@@ -17,7 +17,7 @@ export const handleListDeliveries: Handler<typeof listDeliveries, RegionEnv> = a
     after: readCursor(query.cursor),
     limit: query.limit + 1,
   };
-  const rows = await asCustomerSql(env, customerId, served.waitUntil, (sql) => findDeliveries(sql, filter));
+  const rows = await asCustomerSql(env, customerId, served.invocation, (sql) => findDeliveries(sql, filter));
   const { region } = settingsOf(env);
   const page = pageOfRows(
     rows,

@@ -18,7 +18,7 @@ interface Row {
 /** Makes a delivery pending again; 409 while it is, for one whose payload is erased, and for an endpoint that takes none. */
 export const handleRetryDelivery: Handler<typeof retryDelivery, RegionEnv> = async ({ params }, served, env) => {
   const { customer_id: customerId } = principalOf(served);
-  const { row, view } = await asCustomerSql(env, customerId, served.waitUntil, async (sql) => {
+  const { row, view } = await asCustomerSql(env, customerId, served.invocation, async (sql) => {
     const [found] = await sql<Row[]>`
       select d.status, d.endpoint_id, e.payload is null or d.parked_for is not distinct from 'erased' as erased,
           exists (select from webhook_endpoints w where w.customer_id = d.customer_id and w.id = d.endpoint_id
@@ -35,7 +35,7 @@ export const handleRetryDelivery: Handler<typeof retryDelivery, RegionEnv> = asy
     if (after === undefined) throw new Error("a delivery is gone that was just changed");
     return { row: found, view: presentDelivery(after, settingsOf(env).region) };
   });
-  served.waitUntil(handOver(env, [{ id: params.id, endpoint_id: row.endpoint_id }], 0));
+  served.invocation.waitUntil(handOver(env, [{ id: params.id, endpoint_id: row.endpoint_id }], 0));
   return { status: 202, body: view };
 };
 

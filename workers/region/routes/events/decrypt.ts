@@ -15,7 +15,7 @@ export const handleDecryptEvent: Handler<typeof decryptEvent, RegionEnv> = async
   const [event] = await asCustomerSql(
     env,
     customerId,
-    served.waitUntil,
+    served.invocation,
     (sql) => sql<SealedEvent[]>`
       select e.customer_id, e.id, e.payload, ${liveKeys(sql)} from events e where e.customer_id = ${customerId} and e.id = ${params.id}`,
   );
@@ -37,13 +37,10 @@ export const handleOperatorDecryptEvent: Handler<typeof operatorDecryptEvent, Re
   if (!isRecordTime(made + apartMs)) throw new AppError("not_found");
   const [event] = await withClient(
     env.DB_WEBHOOKS,
-    (client) =>
-      client.begin(
-        (sql) => sql<SealedEvent[]>`
-          select e.customer_id, e.id, e.payload, ${liveKeys(sql)} from events e
-            where e.id = ${params.id} and e.created_at between ${new Date(Math.max(0, made - apartMs))} and ${new Date(made + apartMs)}`,
-      ),
-    served.waitUntil,
+    (sql) => sql<SealedEvent[]>`
+      select e.customer_id, e.id, e.payload, ${liveKeys(sql)} from events e
+        where e.id = ${params.id} and e.created_at between ${new Date(Math.max(0, made - apartMs))} and ${new Date(made + apartMs)}`,
+    served.invocation,
   );
   if (event === undefined) throw new AppError("not_found");
   const operator = served.actor?.type === "operator" ? served.actor.id : "unknown";

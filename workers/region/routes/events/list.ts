@@ -11,7 +11,7 @@ export const handleListEvents: Handler<typeof listEvents, RegionEnv> = async ({ 
   const { customer_id: customerId } = principalOf(served);
   const after = readCursor(query.cursor);
   const filter = { customerId, type: query.type, userId: query.user_id, after, limit: query.limit + 1 };
-  const rows = await asCustomerSql(env, customerId, served.waitUntil, (sql) => findEvents(sql, filter));
+  const rows = await asCustomerSql(env, customerId, served.invocation, (sql) => findEvents(sql, filter));
   const { region } = settingsOf(env);
   const page = pageOfRows(
     rows,

@@ -13,7 +13,7 @@ export const handleGetMe: Handler<typeof getMe, RegionEnv> = async (_input, serv
   const principal = principalOf(served);
   const { region } = settingsOf(env);
   if (principal.type === "api_key") return { status: 200, body: presentMe(principal, region, null) };
-  const [row] = await asCustomer(env, principal.customer_id, served.waitUntil, (tx) =>
+  const [row] = await asCustomer(env, principal.customer_id, served.invocation, (tx) =>
     tx
       .select()
       .from(users)

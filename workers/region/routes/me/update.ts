@@ -16,7 +16,7 @@ import { presentMe } from "./present.ts";
 export const handleUpdateMe: Handler<typeof updateMe, RegionEnv> = async ({ body }, served, env) => {
   const user = userOf(served);
   const passwordHash = body.password === undefined ? undefined : await hashPassword(body.password);
-  const { row, ended } = await asCustomer(env, user.customer_id, served.waitUntil, async (tx) => {
+  const { row, ended } = await asCustomer(env, user.customer_id, served.invocation, async (tx) => {
     const [changed] = await tx
       .update(users)
       .set({ ...defined({ name: body.name, passwordHash }), updatedAt: new Date() })
@@ -26,6 +26,6 @@ export const handleUpdateMe: Handler<typeof updateMe, RegionEnv> = async ({ body
     const others = passwordHash === undefined ? [] : await endSessions(tx, user, { except: user.session_id });
     return { row: changed, ended: others };
   });
-  if (ended.length > 0) await tellGate(env, user.id, (gate) => gate.endSessions(ended));
+  if (ended.length > 0) await tellGate(env, user.id, (gate) => gate.endSessions(ended.map(({ id }) => id)));
   return { status: 200, body: presentMe(user, settingsOf(env).region, row) };
 };

@@ -22,7 +22,7 @@ interface DayRow {
 /** Where each day is: in one of the tables, or only in the bucket. */
 export const handleListAuditDays: Handler<typeof listAuditDays, RegionEnv> = async ({ query }, served, env) => {
   const after = readCursor(query.cursor);
-  const days = await withClient(env.DB_ARCHIVER, readDays, served.waitUntil);
+  const days = await withClient(env.DB_ARCHIVER, readDays, served.invocation);
   const shown = days.filter(({ day }) => after === null || day < after).slice(0, query.limit + 1);
   return {
     status: 200,
@@ -56,7 +56,7 @@ async function readDays(sql: Parameters<typeof listDays>[0]): Promise<DayRow[]> 
 /** A part of the nightly work, now. */
 export const handleRunAuditRetention: Handler<typeof runAuditRetention, RegionEnv> = async (_input, served, env) => ({
   status: 200,
-  body: await runRetention(env, Date.now(), sliceMs, served.waitUntil),
+  body: await runRetention(env, Date.now(), sliceMs, served.invocation),
 });
 
 /** Brings a day back; 404 if the bucket has nothing of it that is not in Postgres. */
@@ -66,7 +66,7 @@ export const handleRestoreAuditDay: Handler<typeof restoreAuditDay, RegionEnv> =
   env,
 ) => {
   const until = Date.now() + query.keep_days * dayMs;
-  const { objects, records } = await restoreDay(env, day, until, served.waitUntil);
+  const { objects, records } = await restoreDay(env, day, until, served.invocation);
   if (objects === 0) throw new AppError("not_found");
   return { status: 200, body: { day, objects, records, restored_until: new Date(until).toISOString() } };
 };

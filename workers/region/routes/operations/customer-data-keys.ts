@@ -11,11 +11,11 @@ export const handleDestroyCustomerDataKeys: Handler<typeof destroyCustomerDataKe
   env,
 ) => {
   const { config } = settingsOf(env);
-  if ((await config.customer(params.id, served.waitUntil)) === null) throw new AppError("not_found");
+  if ((await config.customer(params.id, served.invocation.waitUntil)) === null) throw new AppError("not_found");
   await asCustomerSql(
     env,
     params.id,
-    served.waitUntil,
+    served.invocation,
     (sql) => sql`update customer_data_keys set wrapped = null, destroyed_at = now()
       where customer_id = ${params.id} and destroyed_at is null`,
   );

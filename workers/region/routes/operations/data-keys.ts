@@ -8,5 +8,5 @@ const sliceMs = 10_000;
 /** A part of the nightly rewrapping, now. */
 export const handleRewrapDataKeys: Handler<typeof contract, RegionEnv> = async (_input, served, env) => ({
   status: 200,
-  body: await rewrapDataKeys(env, sliceMs, served.waitUntil),
+  body: await rewrapDataKeys(env, sliceMs, served.invocation),
 });

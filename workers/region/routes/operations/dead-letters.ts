@@ -26,7 +26,7 @@ export const handleListDeadLetters: Handler<typeof listDeadLetters, RegionEnv> =
         .where(and(state, after === null ? undefined : lt(deadLetters.id, after)))
         .orderBy(desc(deadLetters.id))
         .limit(query.limit + 1),
-    served.waitUntil,
+    served.invocation,
   );
   return { status: 200, body: pageOfRows(rows, query.limit, (row) => row.id, present) };
 };
@@ -45,7 +45,7 @@ export const handleReplayDeadLetter: Handler<typeof replayDeadLetter, RegionEnv>
         throw new AppError("conflict", { detail: `It still cannot be taken: ${outcome.reason}.` });
       return { status: 200, body: present({ ...row, replayedAt: new Date() }) };
     },
-    served.waitUntil,
+    served.invocation,
   );
 
 /** How long one request may replay, in milliseconds. */
@@ -83,7 +83,7 @@ export const handleReplayDeadLetters: Handler<typeof replayDeadLetters, RegionEn
       const left = await database.$count(deadLetters, waiting);
       return { status: 200, body: { replayed, refused, waiting: left } };
     },
-    served.waitUntil,
+    served.invocation,
   );
 
 async function replay(env: RegionEnv, database: Database, row: Row): Promise<WriteOutcome> {

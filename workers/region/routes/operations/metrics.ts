@@ -1,6 +1,7 @@
 import type { getMetrics } from "../../../../schema/http/operations.ts";
 import type { Metric } from "../../../../schema/metrics.ts";
 import { withClient } from "../../../serve/database.ts";
+import type { Invocation } from "../../../serve/invocation.ts";
 import type { Handler } from "../../../serve/serve.ts";
 import { auditLogOf } from "../../audit/log-of.ts";
 import { settingsOf } from "../../settings.ts";
@@ -9,10 +10,10 @@ import { settingsOf } from "../../settings.ts";
 export const handleRegionMetrics: Handler<typeof getMetrics, RegionEnv> = async (_input, served, env) => {
   const { region } = settingsOf(env);
   const parts = await Promise.allSettled([
-    ofDatabase(env, served.waitUntil),
+    ofDatabase(env, served.invocation),
     ofLogs(env),
     ofDeadQueue(env),
-    ofWebhooks(env, served.waitUntil),
+    ofWebhooks(env, served.invocation),
   ]);
   const metrics = parts.flatMap((part) => (part.status === "fulfilled" ? part.value : []));
   const names = ["postgres", "audit_log", "dead_letter_queue", "webhooks"];
@@ -28,7 +29,7 @@ export const handleRegionMetrics: Handler<typeof getMetrics, RegionEnv> = async 
   return { status: 200, body: [reached, ...metrics] };
 };
 
-async function ofDatabase(env: RegionEnv, waitUntil: (promise: Promise<unknown>) => void): Promise<Metric[]> {
+async function ofDatabase(env: RegionEnv, invocation: Invocation): Promise<Metric[]> {
   const { region } = settingsOf(env);
   const [row] = await withClient(
     env.DB_AUDIT,
@@ -38,7 +39,7 @@ async function ofDatabase(env: RegionEnv, waitUntil: (promise: Promise<unknown>)
           (select count(*) from pg_catalog.pg_class where relkind = 'r' and relname like 'audit_day_%'
             and to_date(right(relname::text, 8), 'YYYYMMDD') > (now() at time zone 'utc')::date) as partitions
         from dead_letters`,
-    waitUntil,
+    invocation,
   );
   return [
     gauge(
@@ -105,7 +106,7 @@ async function ofDeadQueue(env: RegionEnv): Promise<Metric[]> {
 /** For how long back delivery latency is looked at, in minutes. */
 const latencyMinutes = 5;
 
-async function ofWebhooks(env: RegionEnv, waitUntil: (promise: Promise<unknown>) => void): Promise<Metric[]> {
+async function ofWebhooks(env: RegionEnv, invocation: Invocation): Promise<Metric[]> {
   const { region } = settingsOf(env);
   const [{ backlogCount }, [row]] = await Promise.all([
     env.WEBHOOKS.metrics(),
@@ -120,7 +121,7 @@ async function ofWebhooks(env: RegionEnv, waitUntil: (promise: Promise<unknown>)
             (select percentile_cont(0.5) within group (order by took) as p50, percentile_cont(0.99) within group (order by took) as p99
               from (select extract(epoch from delivered_at - created_at) as took from deliveries
                 where delivered_at > now() - make_interval(mins => ${latencyMinutes})) recent) l`,
-      waitUntil,
+      invocation,
     ),
   ]);
   const latency = (quantile: string, value: number | undefined) => ({

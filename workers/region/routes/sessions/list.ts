@@ -13,7 +13,7 @@ export const handleListSessions: Handler<typeof listSessions, RegionEnv> = async
   const user = userOf(served);
   const { region } = settingsOf(env);
   const after = readCursor(query.cursor);
-  const rows = await asCustomer(env, user.customer_id, served.waitUntil, (tx) =>
+  const rows = await asCustomer(env, user.customer_id, served.invocation, (tx) =>
     tx
       .select()
       .from(sessions)

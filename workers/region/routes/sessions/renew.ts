@@ -17,7 +17,7 @@ export const handleRenewSession: Handler<typeof renewSession, RegionEnv> = async
   const { region, keys } = settingsOf(env);
   const iat = Math.floor(Date.now() / 1000);
   const wanted = new Date((iat + sessionSeconds) * 1000);
-  const [row] = await asCustomer(env, user.customer_id, served.waitUntil, (tx) =>
+  const [row] = await asCustomer(env, user.customer_id, served.invocation, (tx) =>
     tx
       .update(sessions)
       .set({ expiresAt: sql`least(${sessions.endsAt}, ${wanted.toISOString()}::timestamptz)` })

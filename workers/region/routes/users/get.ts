@@ -11,7 +11,7 @@ import { presentManagedUser } from "../../users/present.ts";
 /** One user of the customer. */
 export const handleGetUser: Handler<typeof getUser, RegionEnv> = async ({ params }, served, env) => {
   const { customer_id: customerId } = principalOf(served);
-  const [row] = await asCustomer(env, customerId, served.waitUntil, (tx) =>
+  const [row] = await asCustomer(env, customerId, served.invocation, (tx) =>
     tx
       .select()
       .from(users)

@@ -12,7 +12,7 @@ import { presentManagedUser } from "../../users/present.ts";
 export const handleListUsers: Handler<typeof listUsers, RegionEnv> = async ({ query }, served, env) => {
   const { customer_id: customerId } = principalOf(served);
   const after = readCursor(query.cursor);
-  const rows = await asCustomer(env, customerId, served.waitUntil, (tx) =>
+  const rows = await asCustomer(env, customerId, served.invocation, (tx) =>
     tx
       .select()
       .from(users)

@@ -17,7 +17,7 @@ import { keepsAnOwner, mayGrant, mayManage } from "../../users/role-rules.ts";
 export const handleUpdateUser: Handler<typeof updateUser, RegionEnv> = async ({ params, body }, served, env) => {
   const actor = principalOf(served);
   const { customer_id: customerId } = actor;
-  const { row, ended } = await asCustomer(env, customerId, served.waitUntil, async (tx) => {
+  const { row, ended } = await asCustomer(env, customerId, served.invocation, async (tx) => {
     const own = and(eq(users.customerId, customerId), eq(users.id, params.id), isNull(users.deletedAt));
     const before = await lockStandingAnd(tx, actor, settingsOf(env).region, params.id);
     if (before === null || before.deletedAt !== null) throw new AppError("not_found");

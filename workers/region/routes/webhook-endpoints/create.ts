@@ -30,7 +30,7 @@ export const handleCreateWebhookEndpoint: Handler<typeof createWebhookEndpoint, 
   const keys = await newSecret(body.signing);
   const sealed = await sealSecret(settings.dataKeys, { customerId, endpointId: id, number: 1 }, keys);
   if (body.cross_region !== null) await recordOptIn(customerId, id, body.cross_region.legal_basis, served, env);
-  const row = await asCustomer(env, customerId, served.waitUntil, async (tx) => {
+  const row = await asCustomer(env, customerId, served.invocation, async (tx) => {
     await lockStanding(tx, principal, settings.region);
     if ((await tx.$count(webhookEndpoints, ownEndpoints(settings, customerId))) >= maximumEndpoints)
       throw new AppError("conflict", { detail: `A customer may have ${maximumEndpoints} endpoints in a region.` });

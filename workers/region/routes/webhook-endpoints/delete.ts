@@ -15,7 +15,7 @@ export const handleDeleteWebhookEndpoint: Handler<typeof deleteWebhookEndpoint, 
   env,
 ) => {
   const { customer_id: customerId } = principalOf(served);
-  const told = await asCustomer(env, customerId, served.waitUntil, async (tx) => {
+  const told = await asCustomer(env, customerId, served.invocation, async (tx) => {
     const before = await lockEndpoint(tx, settingsOf(env), customerId, params.id);
     const now = new Date();
     await tx

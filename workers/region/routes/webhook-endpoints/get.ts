@@ -16,7 +16,7 @@ export const handleGetWebhookEndpoint: Handler<typeof getWebhookEndpoint, Region
   env,
 ) => {
   const { customer_id: customerId } = principalOf(served);
-  const [row] = await asCustomer(env, customerId, served.waitUntil, (tx) =>
+  const [row] = await asCustomer(env, customerId, served.invocation, (tx) =>
     tx
       .select()
       .from(webhookEndpoints)

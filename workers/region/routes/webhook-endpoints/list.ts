@@ -18,7 +18,7 @@ export const handleListWebhookEndpoints: Handler<typeof listWebhookEndpoints, Re
   const { customer_id: customerId } = principalOf(served);
   const after = readCursor(query.cursor);
   const older = after === null ? undefined : lt(webhookEndpoints.id, after);
-  const rows = await asCustomer(env, customerId, served.waitUntil, (tx) =>
+  const rows = await asCustomer(env, customerId, served.invocation, (tx) =>
     tx
       .select()
       .from(webhookEndpoints)

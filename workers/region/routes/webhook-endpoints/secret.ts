@@ -34,7 +34,7 @@ export const handleRotateWebhookSecret: Handler<typeof rotateWebhookSecret, Regi
   const { customer_id: customerId } = principal;
   const settings = settingsOf(env);
   const now = new Date();
-  const { keys, told } = await asCustomer(env, customerId, served.waitUntil, async (tx) => {
+  const { keys, told } = await asCustomer(env, customerId, served.invocation, async (tx) => {
     await lockStanding(tx, principal, settings.region);
     const endpoint = await lockEndpoint(tx, settings, customerId, params.id);
     const valid = await tx
@@ -75,7 +75,7 @@ export const handleRevealWebhookSecret: Handler<typeof revealWebhookSecret, Regi
 ) => {
   const { customer_id: customerId } = principalOf(served);
   const settings = settingsOf(env);
-  const rows = await asCustomer(env, customerId, served.waitUntil, async (tx) => {
+  const rows = await asCustomer(env, customerId, served.invocation, async (tx) => {
     await lockEndpoint(tx, settings, customerId, params.id);
     return tx
       .select()

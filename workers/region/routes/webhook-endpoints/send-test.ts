@@ -16,7 +16,7 @@ export const handleTestWebhookEndpoint: Handler<typeof testWebhookEndpoint, Regi
 ) => {
   const principal = principalOf(served);
   const settings = settingsOf(env);
-  const endpoint = await asCustomer(env, principal.customer_id, served.waitUntil, (tx) =>
+  const endpoint = await asCustomer(env, principal.customer_id, served.invocation, (tx) =>
     lockEndpoint(tx, settings, principal.customer_id, params.id),
   );
   if (endpoint.status === "disabled") throw new AppError("conflict", { detail: "The endpoint is disabled." });

@@ -26,7 +26,7 @@ export const handleUpdateWebhookEndpoint: Handler<typeof updateWebhookEndpoint, 
   const { customer_id: customerId } = principal;
   const settings = settingsOf(env);
   await checkEndpoint(body, customerId, env);
-  const { row, waiting, told } = await asCustomer(env, customerId, served.waitUntil, async (tx) => {
+  const { row, waiting, told } = await asCustomer(env, customerId, served.invocation, async (tx) => {
     await lockStanding(tx, principal, settings.region);
     const before = await lockEndpoint(tx, settings, customerId, params.id);
     if (body.cross_region) await recordOptIn(customerId, params.id, body.cross_region.legal_basis, served, env);
@@ -43,7 +43,7 @@ export const handleUpdateWebhookEndpoint: Handler<typeof updateWebhookEndpoint, 
       told: before.crossRegion !== null || after.crossRegion !== null,
     };
   });
-  served.waitUntil(handOver(env, waiting, 0));
+  served.invocation.waitUntil(handOver(env, waiting, 0));
   if (told) await tellOtherRegions(params.id, served, env);
   return { status: 200, body: presentEndpoint(row) };
 };
