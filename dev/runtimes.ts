@@ -5,6 +5,7 @@ import { rememberProcesses } from "./orphans.ts";
 import type { ProcessIdentity } from "./processes.ts";
 import type { Broker } from "./queues/broker.ts";
 import { dispatchBatch, dispatchScheduled, type DispatcherAddress } from "./runtime/dispatch.ts";
+import type { ObjectAddress } from "./runtime/messages.ts";
 import { startRuntime, type Runtime } from "./runtime/runtime.ts";
 import type { WorkersOptions } from "./workers.ts";
 
@@ -82,6 +83,11 @@ export class Runtimes {
     await this.#consumers?.kill();
     await this.#options.queues.stop();
     this.#consumers = null;
+  }
+
+  /** Evicts a Durable Object of the Workers that the edge uses. */
+  async evict(object: ObjectAddress): Promise<void> {
+    await this.#workers?.evict(object);
   }
 
   async scheduled(worker: WorkerName, time: Date, cron: string): Promise<void> {

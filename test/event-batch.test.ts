@@ -24,7 +24,7 @@ const path = "/v1/events/batch";
 
 /** Sends a batch, and its results if the response has any. */
 async function send(events: readonly unknown[], headers: Record<string, string> = {}) {
-  const response = await call<{ results: EventResult[] }>(path, { method: "POST", token, body: { events }, headers });
+  const response = await call<{ results?: EventResult[] }>(path, { method: "POST", token, body: { events }, headers });
   if (response.status === 200) batchResultsSchema.parse(response.body);
   const { results = [] } = response.body;
   return { ...response, results, statuses: results.map(({ status }) => status) };
@@ -106,8 +106,8 @@ describe("a batch of events", () => {
       { status: 202, type: "home.four", region: "eu" },
     ]);
     const listed = await call<{ data: EventView[] }>("/v1/events?region=eu&limit=100", { token });
-    const kept = listed.body.data.map(({ id }) => id);
-    expect(results.map((result) => kept.includes(idOf(result)))).toEqual([true, false, false, true]);
+    const kept = new Set(listed.body.data.map(({ id }) => id));
+    expect(results.map((result) => kept.has(idOf(result)))).toEqual([true, false, false, true]);
     const opened = await act(token, `/v1/events/${idOf(results[3])}/decrypt`, { reason: "what is in it" });
     expect(opened.body).toEqual({ data: 4 });
   });

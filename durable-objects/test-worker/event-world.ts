@@ -32,7 +32,7 @@ class EventWorld {
   /** `abort` ends the object that has the ports. */
   ports(abort: () => void): EventWriterPorts {
     return {
-      waitMs: 400,
+      waitMs: 2000,
       store: {
         commit: (events) => this.#commit(events, abort),
         dataKey: async () => {
