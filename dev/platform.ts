@@ -12,7 +12,6 @@ import { Broker } from "./queues/broker.ts";
 import { serveQueues } from "./queues/server.ts";
 import { startSupervisedPooler, type SupervisedPooler } from "./supervised-pooler.ts";
 import type { WorkerName } from "./bundle.ts";
-import type { ObjectAddress } from "./runtime/messages.ts";
 import { Runtimes } from "./runtimes.ts";
 
 /** The platform on one machine: real Postgres, real workerd, all four Workers. */
@@ -36,8 +35,8 @@ export interface Platform {
   runtimePids(): readonly number[];
   /** Stops the Workers and starts them on the same state: every object and every cache is evicted. */
   restartWorkers(how?: "stop" | "kill"): Promise<void>;
-  /** Evicts a Durable Object from memory, as Cloudflare does at any time. */
-  evict(object: ObjectAddress): Promise<void>;
+  /** Ends every Durable Object at once, as Cloudflare may end one at any time: their calls fail, their memory is lost. */
+  abortObjects(): Promise<void>;
   /** kill -9 of the runtime of `consumersApart`; the queues and the edge go on. */
   killConsumers(): Promise<void>;
   startConsumers(): Promise<void>;
@@ -115,7 +114,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       await runtimes.start();
       await untilHealthy(baseUrl);
     },
-    evict: (object) => runtimes.evict(object),
+    abortObjects: () => runtimes.abortObjects(),
     killConsumers: () => runtimes.killConsumers(),
     startConsumers: () => runtimes.startConsumers(),
     scheduled: (worker, time, cron = "20 3 * * *") => runtimes.scheduled(worker, time, cron),

@@ -4,8 +4,7 @@ import { workerConfigs, type WorkerName } from "./bundle.ts";
 import { rememberProcesses } from "./orphans.ts";
 import type { ProcessIdentity } from "./processes.ts";
 import type { Broker } from "./queues/broker.ts";
-import { dispatchBatch, dispatchScheduled, type DispatcherAddress } from "./runtime/dispatch.ts";
-import type { ObjectAddress } from "./runtime/messages.ts";
+import { dispatchAbort, dispatchBatch, dispatchScheduled, type DispatcherAddress } from "./runtime/dispatch.ts";
 import { startRuntime, type Runtime } from "./runtime/runtime.ts";
 import type { WorkersOptions } from "./workers.ts";
 
@@ -85,9 +84,9 @@ export class Runtimes {
     this.#consumers = null;
   }
 
-  /** Evicts a Durable Object of the Workers that the edge uses. */
-  async evict(object: ObjectAddress): Promise<void> {
-    await this.#workers?.evict(object);
+  /** Ends every Durable Object of the Workers that the edge uses. */
+  async abortObjects(): Promise<void> {
+    await dispatchAbort(addressOf(this.#workers));
   }
 
   async scheduled(worker: WorkerName, time: Date, cron: string): Promise<void> {

@@ -7,7 +7,7 @@ import type { Consumption } from "../consumption.ts";
 import { processes, type ProcessIdentity } from "../processes.ts";
 import { describeWorkers } from "../workers.ts";
 import { dispatcherName } from "./dispatch.ts";
-import type { FromHost, HostOptions, ObjectAddress, PlainWorker, ToHost } from "./messages.ts";
+import type { FromHost, HostOptions, PlainWorker, ToHost } from "./messages.ts";
 
 // The host: a process that runs Miniflare and one workerd, for the process that started it. workerd's output is drained here, so a
 // thread of the owner that blocks cannot stall workerd. The host ends with its owner and takes workerd with it.
@@ -17,7 +17,6 @@ let miniflare: Miniflare | null = null;
 
 process.on("message", (message: ToHost) => {
   if (message.kind === "stop") void stop();
-  else if (message.kind === "evict") void evict(message.object);
   else
     start(message.options).catch((error: unknown) => {
       send({ kind: "failed", reason: error instanceof Error ? (error.stack ?? error.message) : String(error) });
@@ -52,16 +51,6 @@ async function start({ folder, platform, extra }: HostOptions): Promise<void> {
   await reportReady(described.consumptions);
 }
 
-async function evict(object: ObjectAddress): Promise<void> {
-  try {
-    const { worker, className, name } = object;
-    await miniflare?.unsafeEvictDurableObject(worker, className, { name });
-    send({ kind: "evicted", object, error: null });
-  } catch (error) {
-    send({ kind: "evicted", object, error: String(error) });
-  }
-}
-
 async function reportReady(consumptions: readonly Consumption[]): Promise<void> {
   const url = await miniflare?.unsafeGetDirectURL(dispatcherName);
   if (url === undefined) return;
@@ -74,7 +63,7 @@ function dispatcher(names: readonly string[]): PlainWorker {
     name: dispatcherName,
     modules: [{ type: "ESModule", path: "dispatcher.js", contents }],
     compatibilityDate: "2026-10-01",
-    compatibilityFlags: ["service_binding_extra_handlers"],
+    compatibilityFlags: ["service_binding_extra_handlers", "unsafe_module"],
     bindings: { TOKEN: token },
     serviceBindings: Object.fromEntries(names.map((name) => [name, name])),
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],

@@ -15,18 +15,8 @@ export interface HostOptions {
   readonly extra: readonly PlainWorker[];
 }
 
-/** A Durable Object: its Worker, its class and its name. */
-export interface ObjectAddress {
-  readonly worker: string;
-  readonly className: string;
-  readonly name: string;
-}
-
 /** What the owner sends to the host. */
-export type ToHost =
-  | { readonly kind: "start"; readonly options: HostOptions }
-  | { readonly kind: "evict"; readonly object: ObjectAddress }
-  | { readonly kind: "stop" };
+export type ToHost = { readonly kind: "start"; readonly options: HostOptions } | { readonly kind: "stop" };
 
 /** A workerd that runs. */
 export interface RunningRuntime {
@@ -39,5 +29,4 @@ export interface RunningRuntime {
 export type FromHost =
   | { readonly kind: "ready"; readonly runtime: RunningRuntime }
   | { readonly kind: "failed"; readonly reason: string }
-  | { readonly kind: "evicted"; readonly object: ObjectAddress; readonly error: string | null }
   | { readonly kind: "logs"; readonly entries: readonly WorkerdStructuredLog[] };

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { WorkerdStructuredLog } from "miniflare";
 import { root } from "../bundle.ts";
 import { endProcesses, processOf, type ProcessIdentity } from "../processes.ts";
-import type { FromHost, HostOptions, ObjectAddress, RunningRuntime, ToHost } from "./messages.ts";
+import type { FromHost, HostOptions, RunningRuntime, ToHost } from "./messages.ts";
 
 /** What the owner of a runtime is told. */
 export interface RuntimeEvents {
@@ -24,16 +24,12 @@ export interface Runtime {
   stop(): Promise<void>;
   /** kill -9 of host and workerd. */
   kill(): Promise<void>;
-  /** Evicts a Durable Object from memory. */
-  evict(object: ObjectAddress): Promise<void>;
 }
 
 /** How long bundling and starting may take on a slow, busy machine, in milliseconds. */
 const startMs = 120_000;
 /** The pause before a host that ended is started again, in milliseconds. */
 const restartMs = 500;
-/** How long evicting an object may take, in milliseconds. */
-const evictMs = 20_000;
 
 /** Starts a runtime; rejects when it does not run within two minutes. */
 export async function startRuntime(options: HostOptions, events: RuntimeEvents): Promise<Runtime> {
@@ -82,7 +78,6 @@ class Host implements Runtime {
       }, startMs);
       host.on("message", (message: FromHost) => {
         if (message.kind === "logs") return this.#events.onLogs(message.entries);
-        if (message.kind === "evicted") return;
         clearTimeout(late);
         if (message.kind === "failed") return failed(new Error(`workerd could not be started: ${message.reason}`));
         this.#onReady(message.runtime);
@@ -111,25 +106,6 @@ class Host implements Runtime {
     await exited(host);
     await endProcesses(this.#workerd);
     this.#workerd = [];
-  }
-
-  evict(object: ObjectAddress): Promise<void> {
-    const host = this.#process;
-    if (host === null) throw new Error("workerd is not running");
-    return new Promise((evicted, failed) => {
-      const late = setTimeout(() => done("the host did not answer"), evictMs);
-      const done = (error: string | null): void => {
-        clearTimeout(late);
-        host.off("message", onMessage);
-        if (error === null) evicted();
-        else failed(new Error(`${object.className} ${object.name} was not evicted: ${error}`));
-      };
-      const onMessage = (message: FromHost): void => {
-        if (message.kind === "evicted" && message.object.name === object.name) done(message.error);
-      };
-      host.on("message", onMessage);
-      host.send({ kind: "evict", object } satisfies ToHost);
-    });
   }
 
   #end(): ChildProcess | null {
