@@ -6,7 +6,13 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["schema/**/*.test.ts", "queues/**/*.test.ts", "workers/**/*.test.ts", "dev/**/*.test.ts", "test/file-limit/*.test.ts"],
+          include: [
+            "schema/**/*.test.ts",
+            "queues/**/*.test.ts",
+            "workers/**/*.test.ts",
+            "dev/**/*.test.ts",
+            "test/file-limit/*.test.ts",
+          ],
           environment: "node",
           setupFiles: ["test/file-limit/limit.ts"],
         },

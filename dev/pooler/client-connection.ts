@@ -75,8 +75,9 @@ export class ClientConnection implements ServerUser, Waiter {
     this.#relay(held);
   }
 
-  statementPrepared(name: string, parse: Buffer): void {
-    this.#statements.set(name, parse);
+  statementChanged(name: string, parse: Buffer | null): void {
+    if (parse === null) this.#statements.delete(name);
+    else this.#statements.set(name, parse);
   }
 
   serverReleased(): void {
@@ -190,12 +191,9 @@ export class ClientConnection implements ServerUser, Waiter {
         for (const missing of exchange.beforeUse(name, parse)) this.#output.add(missing);
         return true;
       }
-      case fromClient.close: {
-        const name = statementOf(type, buffer, start, end);
-        exchange.sentClose(name);
-        if (name !== "") this.#statements.delete(name);
+      case fromClient.close:
+        exchange.sentClose(statementOf(type, buffer, start, end));
         return true;
-      }
       case fromClient.flush:
       case fromClient.copyData:
       case fromClient.copyDone:

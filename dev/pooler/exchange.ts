@@ -1,17 +1,17 @@
 import { closeStatement, fromServer } from "./protocol.ts";
 
-/** A ParseComplete or CloseComplete that the server will send. */
+/** A ParseComplete or CloseComplete that the server will send, unless an error comes before it. */
 interface Expected {
-  readonly type: typeof fromServer.parseComplete | typeof fromServer.closeComplete;
-  /** The statement to be parsed; empty for none. */
+  readonly effect: "parsed" | "closed";
+  /** The prepared statement; empty for the unnamed one and for a portal. */
   readonly name: string;
-  /** The client's own Parse, to be remembered when it succeeded; null if it is unnamed or not the client's. */
+  /** The client's own Parse of a named statement; null otherwise. */
   readonly parse: Buffer | null;
   /** Whether the pooler asked for it, so that the client must not see it. */
   readonly injected: boolean;
 }
 
-/** What the server answers with one ReadyForQuery. */
+/** The messages that the server answers with one ReadyForQuery. */
 interface Group {
   readonly expected: Expected[];
   /** False until the message that asks for ReadyForQuery has been sent. */
@@ -19,18 +19,25 @@ interface Group {
 }
 
 /**
+ * Whether the server has a statement: it has; the client has asked for it, or to close it, and the server has not answered; or the pooler
+ * has asked for it in that group. Of a group that has ended, the server skipped something, and may have the statement or not.
+ */
+type StatementState = "prepared" | "parsing" | "closing" | Group;
+
+/** Where an exchange reports what has become of the client's named statements; `parse` is null if it is closed. */
+export type OnStatement = (name: string, parse: Buffer | null) => void;
+
+/**
  * What one client has sent on one server connection, and what the server has not answered yet, from the client's first message to the end of
  * its transaction. Statements are prepared under the client's own names: the connection is reset before another client gets it.
  */
 export class Exchange {
   readonly #groups: Group[] = [];
-  /** Statements on the server: there, being parsed as the client asked, or being parsed as the pooler asked in that group. */
-  readonly #statements = new Map<string, "prepared" | "parsing" | Group>();
-  readonly #remember: (name: string, parse: Buffer) => void;
+  readonly #statements = new Map<string, StatementState>();
+  readonly #onStatement: OnStatement;
 
-  /** `remember` is called when the client's Parse of a named statement has succeeded. */
-  constructor(remember: (name: string, parse: Buffer) => void) {
-    this.#remember = remember;
+  constructor(onStatement: OnStatement) {
+    this.#onStatement = onStatement;
   }
 
   /** Whether the server has answered everything. */
@@ -54,48 +61,61 @@ export class Exchange {
 
   /** A Parse of the client; its bytes if it is named. */
   sentParse(name: string, parse: Buffer | null): void {
-    this.sent().expected.push({ type: fromServer.parseComplete, name, parse, injected: false });
+    this.sent().expected.push({ effect: "parsed", name, parse, injected: false });
     if (name !== "") this.#statements.set(name, "parsing");
   }
 
-  /** A Close of the client; the name if it closes a statement. */
+  /** A Close of the client, of a named statement or of anything else. */
   sentClose(name: string): void {
-    this.sent().expected.push({ type: fromServer.closeComplete, name: "", parse: null, injected: false });
-    this.#statements.delete(name);
+    this.sent().expected.push({ effect: "closed", name, parse: null, injected: false });
+    if (name !== "") this.#statements.set(name, "closing");
   }
 
   /**
-   * What must be sent before a message that uses a statement of the client, given the Parse that the client once sent for it. Empty if the
-   * server has the statement or will have it.
+   * What must be sent before a message that uses a statement, given the Parse by which the client once made it. Empty if the server has the
+   * statement or will have it, and if the client has none of that name: the server says so.
    */
   beforeUse(name: string, parse: Buffer | undefined): readonly Buffer[] {
     if (name === "" || parse === undefined) return [];
     const state = this.#statements.get(name);
     const group = this.sent();
-    if (state === "prepared" || state === "parsing" || state === group) return [];
+    if (typeof state === "string" || state === group) return [];
     this.#statements.set(name, group);
-    const injected = { name, parse: null, injected: true };
-    // An earlier group asked for it, and an error there may make the server skip it: Close makes a second Parse valid either way.
-    const again = state !== undefined;
-    if (again) group.expected.push({ ...injected, type: fromServer.closeComplete, name: "" });
-    group.expected.push({ ...injected, type: fromServer.parseComplete });
-    return again ? [closeStatement(name), parse] : [parse];
+    // Close makes the Parse valid whether the server has the statement or not.
+    const mayExist = state !== undefined;
+    if (mayExist) group.expected.push({ effect: "closed", name: "", parse: null, injected: true });
+    group.expected.push({ effect: "parsed", name, parse: null, injected: true });
+    return mayExist ? [closeStatement(name), parse] : [parse];
   }
 
   /** ParseComplete or CloseComplete came. Returns whether it is for the client. */
   completed(): boolean {
     const expected = this.#groups[0]?.expected.shift();
     if (expected === undefined) return true;
-    if (expected.name !== "") this.#statements.set(expected.name, "prepared");
-    if (expected.parse !== null) this.#remember(expected.name, expected.parse);
-    return !expected.injected;
+    const { effect, name, parse, injected } = expected;
+    if (name !== "" && effect === "parsed") {
+      // A Close that was sent since is answered later.
+      if (this.#statements.get(name) !== "closing") this.#statements.set(name, "prepared");
+      if (parse !== null) this.#onStatement(name, parse);
+    }
+    if (name !== "" && effect === "closed") {
+      if (this.#statements.get(name) === "closing") this.#statements.delete(name);
+      this.#onStatement(name, null);
+    }
+    return !injected;
   }
 
-  /** ReadyForQuery came: what was not done in its group was skipped. */
+  /** ReadyForQuery came: the server has skipped what it has not answered in that group. */
   ready(): void {
-    for (const { name } of this.#groups.shift()?.expected ?? []) {
-      const isExpectedAgain = this.#groups.some((group) => group.expected.some((later) => later.name === name));
-      if (!isExpectedAgain && this.#statements.get(name) !== "prepared") this.#statements.delete(name);
+    const group = this.#groups.shift();
+    for (const { name } of group?.expected ?? []) {
+      const isExpectedAgain = this.#groups.some(({ expected }) => expected.some((later) => later.name === name));
+      if (group !== undefined && name !== "" && !isExpectedAgain) this.#statements.set(name, group);
     }
   }
+}
+
+/** Whether a message of the server is one that `Exchange.completed` must be asked about. */
+export function isCompletion(type: number): boolean {
+  return type === fromServer.parseComplete || type === fromServer.closeComplete;
 }

@@ -51,7 +51,7 @@ export class Login implements Waiter {
 
   granted(server: Parameters<Waiter["granted"]>[0]): void {
     const pool = this.#pool;
-    server.lend({ socket: this.#socket, statementPrepared() {}, serverReleased() {}, serverLost() {} });
+    server.lend({ socket: this.#socket, statementChanged() {}, serverReleased() {}, serverLost() {} });
     server.release();
     if (pool !== null) this.#finish(pool);
   }

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { cancelStatement } from "./cancel.ts";
-import { Exchange } from "./exchange.ts";
+import { Exchange, isCompletion } from "./exchange.ts";
 import { MessageSplitter } from "./message-splitter.ts";
 import type { OpenedConnection } from "./open-server-connection.ts";
 import { Output } from "./output.ts";
@@ -10,8 +10,8 @@ import { fromServer, notInTransaction, query, type SessionKey, terminate } from 
 export interface ServerUser {
   /** Where responses go. */
   readonly socket: Socket;
-  /** The client's Parse of a named statement has succeeded. */
-  statementPrepared(name: string, parse: Buffer): void;
+  /** The client has prepared a named statement by that Parse, or closed it (null). */
+  statementChanged(name: string, parse: Buffer | null): void;
   /** Everything is answered and no transaction is open: the connection is the client's no more. */
   serverReleased(): void;
   /** The connection broke. `isExplained`: Postgres sent an error before. */
@@ -74,7 +74,7 @@ export class ServerConnection {
   /** Gives the connection to a client until `serverReleased`. Returns where the client notes what it sends. */
   lend(user: ServerUser): Exchange {
     this.#user = user;
-    this.#exchange = new Exchange((name, parse) => user.statementPrepared(name, parse));
+    this.#exchange = new Exchange((name, parse) => user.statementChanged(name, parse));
     return this.#exchange;
   }
 
@@ -160,7 +160,7 @@ export class ServerConnection {
   readonly #onMessage = (type: number, buffer: Buffer, start: number, end: number): void => {
     const exchange = this.#exchange;
     if (exchange === null) return this.#onUnusedMessage(type, buffer[end - 1]);
-    if (type === fromServer.parseComplete || type === fromServer.closeComplete) {
+    if (isCompletion(type)) {
       if (exchange.completed()) this.#output.add(buffer, start, end);
       return;
     }
@@ -190,7 +190,7 @@ export class ServerConnection {
   }
 }
 
-/** ReadyForQuery is read to its end; of anything else the type is enough. */
+/** What these three say must be there as a whole; of anything else the type is enough. */
 function isEnough(type: number): boolean {
-  return type !== fromServer.readyForQuery && type !== fromServer.parseComplete && type !== fromServer.closeComplete;
+  return type !== fromServer.readyForQuery && !isCompletion(type);
 }

@@ -3,6 +3,7 @@ import { newId } from "../../schema/ids.ts";
 import { problemResponse } from "../../schema/problem.ts";
 import { logFailure } from "../serve/log-failure.ts";
 import { route } from "./app.ts";
+import { loginLookup } from "./login-lookup.ts";
 import { edgeOf } from "./settings.ts";
 import { finish } from "./stages/finish.ts";
 import type { Passage } from "./stages/passage.ts";
@@ -19,7 +20,7 @@ export default {
       request,
       facts: readFacts(request, url, edge.local),
       edge,
-      directory: env.DIRECTORY,
+      directory: loginLookup(env.DIRECTORY),
       waitUntil: (promise) => ctx.waitUntil(promise),
       operation: "none",
       contract: null,

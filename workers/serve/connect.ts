@@ -1,4 +1,5 @@
 import postgres from "postgres";
+import { sendInOneFlight } from "./one-flight.ts";
 
 /** Seconds after which an unused connection is closed. */
 const defaultIdleSeconds = 5;
@@ -17,12 +18,26 @@ export function connect(
   max: number,
   idleSeconds: number = defaultIdleSeconds,
 ): postgres.Sql {
-  return postgres(hyperdrive.connectionString, {
+  const client = postgres(hyperdrive.connectionString, {
     max,
     fetch_types: false,
     connect_timeout: 3,
     idle_timeout: idleSeconds,
     onnotice: () => undefined,
     connection: { application_name: "domicile" },
+    types: { json },
   });
+  sendInOneFlight(client);
+  return client;
 }
+
+/**
+ * How `json` (OID 114) and `jsonb` (OID 3802) are written: a string is JSON text already, as Drizzle makes it. The driver's own serializer
+ * would quote it a second time, but only once it knows the parameter's type.
+ */
+const json: postgres.PostgresType = {
+  to: 114,
+  from: [114, 3802],
+  serialize: (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value)),
+  parse: (text: string): unknown => JSON.parse(text),
+};

@@ -1,17 +1,18 @@
-import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
+import { drizzle, type PgRemoteDatabase } from "drizzle-orm/pg-proxy";
 import type postgres from "postgres";
 import type { Invocation } from "./invocation.ts";
+import { inTransaction, type TransactionOptions, type TransactionResult, type TransactionWork } from "./transaction.ts";
 
-/** A database for one invocation. */
-export type Database = PostgresJsDatabase;
+/** A database through Drizzle's query builder. Transactions are `withTransaction`. */
+export type Database = Omit<PgRemoteDatabase, "transaction">;
 
-/** Runs `work` with the invocation's database, through Drizzle. */
+/** Runs `work` with a database through Drizzle. Each statement is a transaction of its own. */
 export function withDatabase<T>(
   hyperdrive: Hyperdrive,
   work: (database: Database) => Promise<T>,
   invocation: Invocation,
 ): Promise<T> {
-  return invocation.withClient("drizzle", hyperdrive, (client) => work(drizzle(client)));
+  return invocation.withClient(hyperdrive, (client) => work(databaseOn(client)));
 }
 
 /** The same with the driver alone, for statements that the query builder cannot express. */
@@ -20,5 +21,36 @@ export function withClient<T>(
   work: (client: postgres.Sql) => Promise<T>,
   invocation: Invocation,
 ): Promise<T> {
-  return invocation.withClient("driver", hyperdrive, work);
+  return invocation.withClient(hyperdrive, work);
+}
+
+/** Runs one transaction through Drizzle. Statements that `work` returns unsent travel in one flight: see `TransactionWork`. */
+export function withTransaction<const R extends TransactionWork>(
+  hyperdrive: Hyperdrive,
+  options: TransactionOptions,
+  work: (tx: Database) => R,
+  invocation: Invocation,
+): Promise<TransactionResult<R>> {
+  return withSqlTransaction(hyperdrive, options, (sql) => work(databaseOn(sql)), invocation);
+}
+
+/** The same with the driver alone. */
+export function withSqlTransaction<const R extends TransactionWork>(
+  hyperdrive: Hyperdrive,
+  options: TransactionOptions,
+  work: (sql: postgres.ISql) => R,
+  invocation: Invocation,
+): Promise<TransactionResult<R>> {
+  return invocation.withClient(hyperdrive, (client) => inTransaction(client, options, work));
+}
+
+/**
+ * Drizzle on a connection of the driver. Its own adapter for postgres.js (`drizzle-orm/postgres-js`) would change how the connection reads
+ * and writes times and JSON, so that the driver's other statements could not share it.
+ */
+function databaseOn(sql: postgres.ISql): Database {
+  return drizzle(async (text, parameters: postgres.SerializableParameter[], method) => {
+    const statement = sql.unsafe(text, parameters);
+    return { rows: await (method === "execute" ? statement : statement.values()) };
+  });
 }

@@ -1,12 +1,17 @@
-/** Whether an error says that Postgres cannot be reached or takes no work, so that trying later makes sense. */
+/** Whether an error says that Postgres cannot be reached or takes no work, so that trying again later makes sense. */
 export function isDatabaseAway(error: unknown): boolean {
   for (let current = error; current instanceof Error; current = current.cause) {
-    const code = (current as { code?: unknown }).code;
-    if (typeof code === "string" && (awayCodes.has(code) || /^(?:08|53|57P)/.test(code))) return true;
+    const { code, severity } = current as { code?: unknown; severity?: unknown };
+    // What is fatal has ended the connection, or refused it: whatever the code, no statement is at fault.
+    if (severity === "FATAL" || severity === "PANIC") return true;
+    if (typeof code === "string" && (awayCodes.has(code) || awayStates.test(code))) return true;
     if (awayMessage.test(current.message)) return true;
   }
   return false;
 }
+
+/** SQLSTATE classes: connection exception, insufficient resources, operator intervention, system error (as Hyperdrive reports its own). */
+const awayStates = /^(?:08|53|57P|58)/;
 
 const awayCodes = new Set([
   "CONNECT_TIMEOUT",

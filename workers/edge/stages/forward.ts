@@ -1,4 +1,5 @@
 import { formatActor, forwardedHeader, type Actor } from "../../../schema/forwarded.ts";
+import { reached } from "../../serve/reached.ts";
 import type { Passage } from "./passage.ts";
 
 /** What a forwarded request differs in from the one that came. */
@@ -18,8 +19,8 @@ const withheld = new Set(["authorization", "cf-access-jwt-assertion"]);
 const ofBody = new Set(["content-length", "content-type", "content-encoding", "transfer-encoding"]);
 
 /**
- * Hands a request to a Worker over its private binding, streaming. The body of a GET or HEAD ends here: it means nothing. Nothing that a client sends under `Domicile-` gets through; what
- * goes under it is said here.
+ * Forwards a request to a Worker over its private binding, streaming; `unavailable` (503) when the Worker cannot be reached. The body of a
+ * GET or HEAD is dropped: it means nothing. No header that a client sends under `Domicile-` gets through; the edge sets those itself.
  */
 export function forward(
   worker: Fetcher,
@@ -39,10 +40,12 @@ export function forward(
   if (facts.country !== null) headers.set(forwardedHeader.country, facts.country);
   if (actor !== null) headers.set(forwardedHeader.actor, formatActor(actor));
   if (customerId !== undefined) headers.set(forwardedHeader.customer, customerId);
-  return worker.fetch(url ?? request.url, {
-    method: request.method,
-    headers,
-    body: bodiless ? null : (body ?? request.body),
-    redirect: "manual",
-  });
+  return reached(
+    worker.fetch(url ?? request.url, {
+      method: request.method,
+      headers,
+      body: bodiless ? null : (body ?? request.body),
+      redirect: "manual",
+    }),
+  );
 }

@@ -36,7 +36,7 @@ export function auditStore(hyperdrive: Hyperdrive): AuditStore {
 }
 
 /** How many leaves a customer's tree has. */
-export async function treeSize(sql: Sql | postgres.TransactionSql, customerId: string): Promise<number> {
+export async function treeSize(sql: postgres.ISql, customerId: string): Promise<number> {
   const [last] = await sql<{ size: string }[]>`
     select first + length(hashes) / 32 as size from audit_tree
       where customer_id = ${customerId} and level = 0 order by first desc limit 1`;
