@@ -1,6 +1,7 @@
 import type { GateFacts, LimitState } from "../../schema/admission.ts";
+import type { Limited } from "./limited.ts";
 
-/** The decision about one request, as the edge sees it. */
+/** The decision about one request, as a Worker sees it. */
 export type Admission =
   | {
       readonly kind: "admitted";
@@ -8,12 +9,6 @@ export type Admission =
       readonly limits: readonly LimitState[];
       readonly usage: number;
     }
-  | {
-      readonly kind: "limited";
-      readonly facts: GateFacts;
-      readonly limits: readonly LimitState[];
-      readonly violated: readonly string[];
-      readonly retryAfterSeconds: number;
-    }
+  | ({ readonly kind: "limited"; readonly facts: GateFacts } & Limited)
   | { readonly kind: "refused" }
   | { readonly kind: "unavailable"; readonly retryAfterSeconds: number };

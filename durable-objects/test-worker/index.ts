@@ -4,6 +4,7 @@ import type { Tier } from "../../schema/config.ts";
 import { AuditLogObject } from "../audit-log/audit-log.ts";
 import { CourierObject } from "../courier/courier.ts";
 import { GateObject } from "../gate/gate.ts";
+import { LedgerMemory } from "../gate/ledger-memory.ts";
 import { SignInGuardObject } from "../sign-in-guard/sign-in-guard.ts";
 import { auditWorld } from "./audit-world.ts";
 import { courierWorld } from "./courier-world.ts";
@@ -15,6 +16,8 @@ export const world = {
   /** Set: Postgres is away. */
   away: false,
   loads: 0,
+  /** Cleared: the isolate has ended, and an eviction is a crash. */
+  ledgers: new LedgerMemory(),
   /** Set: a load that has read waits for it before it returns. */
   hold: null as Promise<void> | null,
 };
@@ -23,6 +26,7 @@ export const world = {
 export class TestGate extends GateObject<Cloudflare.Env> {
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env, {
+      ledgers: world.ledgers,
       loadPrincipal: async (id) => {
         world.loads += 1;
         if (world.away) throw new Error("Postgres is away");
