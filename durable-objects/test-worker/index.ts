@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { AdmitAnswer, PrincipalRecord } from "../../schema/admission.ts";
 import type { Tier } from "../../schema/config.ts";
 import { AuditLogObject } from "../audit-log/audit-log.ts";
+import { ExpiringCache } from "../expiring-cache.ts";
 import { CourierObject } from "../courier/courier.ts";
 import { GateObject } from "../gate/gate.ts";
 import { LedgerMemory } from "../gate/ledger-memory.ts";
@@ -64,4 +65,16 @@ export class BrokenGate extends DurableObject {
   }
 }
 
-export default { fetch: () => new Response("objects") } satisfies ExportedHandler;
+/** Outlives the requests of the isolate, as the caches of the Workers do. */
+const cache = new ExpiringCache<string>(10);
+
+export default {
+  /** Answers with the value in the cache under the path; the body of a PUT is kept there for `?ms=`. */
+  async fetch(request) {
+    const { pathname, searchParams } = new URL(request.url);
+    const found = cache.get(pathname, Date.now());
+    if (request.method === "PUT")
+      cache.set(pathname, await request.text(), Date.now() + Number(searchParams.get("ms")));
+    return new Response(found ?? "nothing");
+  },
+} satisfies ExportedHandler;
