@@ -2,6 +2,7 @@ import type { Buckets, LimitState } from "../../schema/admission.ts";
 import type { Policy, Tier } from "../../schema/config.ts";
 import { covers, debitAll, leaseSize, pick, refillAll, type LedgerRow } from "./lease.ts";
 import { limitStates, violatedOf } from "./limited.ts";
+import type { Standing } from "./standing.ts";
 import { reconcile } from "./token-bucket.ts";
 
 /** What a Gate holds in memory about spending. */
@@ -15,8 +16,8 @@ export interface Ledger {
 
 /** One request to decide about. */
 export interface Question {
-  /** Whether its proof is good. One that is not costs nothing. */
-  readonly holds: boolean;
+  /** What its proof is worth. A request whose proof is refused costs nothing. */
+  readonly standing: Standing;
   /** Requests served without asking, which are paid first, to below nothing if there is less. */
   readonly alreadyServed: number;
 }
@@ -26,7 +27,7 @@ export type Verdict =
   | { readonly kind: "admitted"; readonly limits: LimitState[] }
   /** `buckets`: those of the tier. */
   | { readonly kind: "limited"; readonly buckets: Buckets }
-  | { readonly kind: "refused" };
+  | Extract<Standing, { kind: "refused" }>;
 
 /** A verdict, the ledger after it, and the row to store before the answer leaves; null when none need be. */
 export interface Decision {
@@ -42,13 +43,13 @@ export const emptyLedger: Ledger = { buckets: {}, usage: 0, row: null };
  * Decides one request against a tier at `now` (epoch milliseconds). An admitted request costs one token of every bucket of the
  * tier; a limited one costs nothing. An unlimited tier has no buckets: its requests are only counted.
  */
-export function decide(ledger: Ledger, tier: Tier, { holds, alreadyServed }: Question, now: number): Decision {
+export function decide(ledger: Ledger, tier: Tier, { standing, alreadyServed }: Question, now: number): Decision {
   const policies = tier.unlimited ? [] : tier.policies;
   const names = policies.map((policy) => policy.name);
   const before = refillAll(reconcile(ledger.buckets, policies, now), now);
   const paid = debitAll(before, names, alreadyServed);
   const tierBuckets = pick(paid, names);
-  const admitted = holds && violatedOf(tierBuckets).length === 0;
+  const admitted = standing.kind === "good" && violatedOf(tierBuckets).length === 0;
   const buckets = admitted ? debitAll(paid, names, 1) : paid;
   const spent = alreadyServed + (admitted ? 1 : 0);
   const held = { buckets, usage: ledger.usage + spent };
@@ -59,7 +60,7 @@ export function decide(ledger: Ledger, tier: Tier, { holds, alreadyServed }: Que
   return { verdict: verdict(), ledger: { ...held, row: row ?? ledger.row }, row };
 
   function verdict(): Verdict {
-    if (!holds) return { kind: "refused" };
+    if (standing.kind === "refused") return standing;
     if (!admitted) return { kind: "limited", buckets: tierBuckets };
     return { kind: "admitted", limits: limitStates(pick(buckets, names), now) };
   }

@@ -4,7 +4,7 @@ import type { Tier } from "../../schema/config.ts";
 import type { Role } from "../../schema/principal.ts";
 import { ExpiringCache } from "../expiring-cache.ts";
 import { decide, emptyLedger, type Ledger } from "./decide.ts";
-import { restore } from "./lease.ts";
+import { restore, type LedgerRow } from "./lease.ts";
 import type { LedgerMemory } from "./ledger-memory.ts";
 import { GateSessions } from "./sessions.ts";
 import { standingOf, unknownMs } from "./standing.ts";
@@ -104,12 +104,21 @@ export class GateObject<Env = unknown> extends DurableObject<Env> {
   #decide(profile: Profile, tier: Tier, proof: Proof, alreadyServed: number): AdmitAnswer {
     const now = this.#now();
     const standing = standingOf(profile, this.#sessions, proof, now);
-    const { verdict, ledger, row } = decide(
-      this.#ledger,
-      tier,
-      { holds: standing.kind === "good", alreadyServed },
-      now,
-    );
+    const { verdict, ledger, row } = decide(this.#ledger, tier, { standing, alreadyServed }, now);
+    this.#keepLedger(ledger, row);
+    const facts = factsOf(profile, tier);
+    const { usage } = ledger;
+    switch (verdict.kind) {
+      case "refused":
+        return verdict;
+      case "limited":
+        return { ...verdict, facts, at: now, usage };
+      case "admitted":
+        return { ...verdict, facts, usage, reuseForMs: tier.unlimited ? tier.recheck_seconds * 1000 : 0 };
+    }
+  }
+
+  #keepLedger(ledger: Ledger, row: LedgerRow | null): void {
     this.#ledger = ledger;
     if (row !== null) {
       this.#rowId = crypto.randomUUID();
@@ -118,14 +127,6 @@ export class GateObject<Env = unknown> extends DurableObject<Env> {
     if (ledger.row !== null && this.#rowId !== null) {
       this.#ports.ledgers.keep(this.ctx.id.toString(), { rowId: this.#rowId, ledger });
     }
-    if (standing.kind !== "good") return { kind: "refused", repeatForMs: standing.repeatForMs };
-    const facts = factsOf(profile, tier);
-    const { usage } = ledger;
-    if (verdict.kind === "admitted") {
-      const reuseForMs = tier.unlimited ? tier.recheck_seconds * 1000 : 0;
-      return { kind: "admitted", facts, limits: verdict.limits, usage, reuseForMs };
-    }
-    return { kind: "limited", facts, buckets: verdict.kind === "limited" ? verdict.buckets : {}, at: now, usage };
   }
 
   /** Loads what the proof needs and memory lacks; twice if the first load had begun before this call. */

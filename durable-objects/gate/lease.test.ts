@@ -24,7 +24,7 @@ class Gate {
   rows = 0;
 
   ask(now: number, of: Tier, alreadyServed = 0): boolean {
-    const { verdict, ledger, row } = decide(this.ledger, of, { holds: true, alreadyServed }, now);
+    const { verdict, ledger, row } = decide(this.ledger, of, { standing: { kind: "good" }, alreadyServed }, now);
     this.ledger = ledger;
     if (row !== null) {
       this.stored = row;

@@ -20,7 +20,7 @@ function ask(before: Ledger, count: number, now: number, tier = basic) {
   let ledger = before;
   const verdicts: Verdict[] = [];
   for (let at = 0; at < count; at++) {
-    const decision = decide(ledger, tier, { holds: true, alreadyServed: 0 }, now);
+    const decision = decide(ledger, tier, { standing: { kind: "good" }, alreadyServed: 0 }, now);
     ledger = decision.ledger;
     verdicts.push(decision.verdict);
   }
