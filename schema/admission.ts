@@ -59,21 +59,22 @@ export interface Bucket {
 /** The buckets of one principal, by policy name. */
 export type Buckets = Readonly<Record<string, Bucket>>;
 
-/** A refusal by a Gate. Plain data: an isolate may remember it and repeat it (`durable-objects/gate/refusals.ts`). */
+/**
+ * A refusal by a Gate. Plain data: an isolate may remember it, repeat it and pass it on for `repeatForMs` milliseconds without asking
+ * again (`durable-objects/gate/refusals.ts`).
+ */
 export type Refusal =
   | {
       readonly kind: "limited";
+      readonly repeatForMs: number;
       readonly facts: GateFacts;
-      /** The buckets of the principal's tier at `at`, the Gate's clock in epoch milliseconds. */
+      /** The buckets of the principal's tier. */
       readonly buckets: Buckets;
+      /** When the refusal was true, by the Gate's clock in epoch milliseconds. */
       readonly at: number;
       readonly usage: number;
     }
-  | {
-      readonly kind: "refused";
-      /** For how many milliseconds the refusal may be repeated without asking again. */
-      readonly repeatForMs: number;
-    };
+  | { readonly kind: "refused"; readonly repeatForMs: number };
 
 /** A Gate's answer to a call. */
 export type AdmitAnswer =

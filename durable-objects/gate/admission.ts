@@ -1,4 +1,4 @@
-import type { GateFacts, LimitState } from "../../schema/admission.ts";
+import type { GateFacts, LimitState, Refusal } from "../../schema/admission.ts";
 import type { Limited } from "./limited.ts";
 
 /** The decision about one request, as a Worker sees it. */
@@ -9,6 +9,11 @@ export type Admission =
       readonly limits: readonly LimitState[];
       readonly usage: number;
     }
-  | ({ readonly kind: "limited"; readonly facts: GateFacts } & Limited)
-  | { readonly kind: "refused" }
+  | ({
+      readonly kind: "limited";
+      readonly facts: GateFacts;
+      /** What another isolate may remember, true as of now; null when the Gate could not be reached. */
+      readonly refusal: Refusal | null;
+    } & Limited)
+  | { readonly kind: "refused"; readonly refusal: Refusal }
   | { readonly kind: "unavailable"; readonly retryAfterSeconds: number };

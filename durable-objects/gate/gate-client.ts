@@ -3,8 +3,7 @@ import type { AdmitAnswer, AdmitCall, Proof } from "../../schema/admission.ts";
 import { withTimeout } from "../with-timeout.ts";
 import type { Admission } from "./admission.ts";
 import { LastKnown } from "./last-known.ts";
-import { limitedAt } from "./limited.ts";
-import { Refusals } from "./refusals.ts";
+import { presentRefusal, Refusals } from "./refusals.ts";
 
 /** The part of a Gate that is called. */
 export interface GateStub {
@@ -59,11 +58,6 @@ export class GateClient {
       known.fail(call);
       return known.fallBack(proof, now, answer?.retryAfterSeconds);
     }
-    if (answer.kind === "refused") {
-      known.forget(proof);
-      this.#refusals.remember(proof, answer, now);
-      return { kind: "refused" };
-    }
     // A slow answer may arrive after the session was ended and refused: then nothing of it is kept.
     const overtaken = this.#refusals.find(proof, now)?.kind === "refused";
     if (answer.kind === "admitted") {
@@ -71,13 +65,13 @@ export class GateClient {
       const { facts, limits, usage } = answer;
       return { kind: "admitted", facts, limits, usage };
     }
-    const { facts, usage } = answer;
-    const limited = limitedAt(answer.buckets, answer.at);
-    if (!overtaken) {
-      known.learn(call, proof, { facts, usage, limits: limited.limits, reuseForMs: 0 });
-      this.#refusals.remember(proof, answer, now);
+    const refused = presentRefusal(answer);
+    if (!overtaken) this.#refusals.remember(proof, answer, now);
+    if (answer.kind === "refused") known.forget(proof);
+    else if (refused.kind === "limited" && !overtaken) {
+      known.learn(call, proof, { facts: answer.facts, usage: answer.usage, limits: refused.limits, reuseForMs: 0 });
     }
-    return { kind: "limited", facts, ...limited };
+    return refused;
   }
 
   /** One call, repeated once if the runtime says that this can help; null when the Gate cannot be reached. Never rejects. */

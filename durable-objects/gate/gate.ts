@@ -23,6 +23,9 @@ export interface GatePorts {
 /** Age at which a warm Gate compares itself with Postgres, in milliseconds. */
 const recheckMs = 300_000;
 
+/** For how long isolates may remember a used-up quota at most, in milliseconds: a tier that was raised must be noticed. */
+const limitedMs = 5000;
+
 /**
  * The Gate of one principal: says whether a proof is still good and whether there are tokens, at once and atomically.
  * Named by the principal's id, pinned to its home jurisdiction. Memory is a cache of its SQLite, which is a cache of Postgres,
@@ -112,7 +115,7 @@ export class GateObject<Env = unknown> extends DurableObject<Env> {
       case "refused":
         return verdict;
       case "limited":
-        return { ...verdict, facts, at: now, usage };
+        return { ...verdict, repeatForMs: limitedMs, facts, at: now, usage };
       case "admitted":
         return { ...verdict, facts, usage, reuseForMs: tier.unlimited ? tier.recheck_seconds * 1000 : 0 };
     }

@@ -106,7 +106,7 @@ export class LastKnown {
     accepted.refreshing = false;
     const violated = this.#limits.filter((limit) => limit.remaining < 1).map((limit) => limit.name);
     if (violated.length > 0)
-      return { kind: "limited", facts: this.#facts, limits: this.#limits, violated, retryAfterSeconds };
+      return { kind: "limited", facts: this.#facts, limits: this.#limits, violated, retryAfterSeconds, refusal: null };
     this.#limits = this.#limits.map((limit) => ({ ...limit, remaining: limit.remaining - 1 }));
     this.#newestAt = this.#order += 1;
     this.#debt += 1;

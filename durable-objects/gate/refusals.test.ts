@@ -1,5 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Refusal } from "../../schema/admission.ts";
+import { Refusals } from "./refusals.ts";
 import {
   admitted,
   deferred,
@@ -7,6 +9,7 @@ import {
   limited,
   limits,
   other,
+  proof,
   refused,
   scripted,
   unlimited,
@@ -67,7 +70,7 @@ describe("a remembered refusal", () => {
         const state = { quota, window, level, asOf: decidedAt, granted: level, tickAt: decidedAt - sinceTick };
         const gate = scripted(() => {
           gate.clock.now += delay;
-          return { kind: "limited", facts, buckets: { b: state }, at: decidedAt, usage: 1 };
+          return { kind: "limited", repeatForMs: 5000, facts, buckets: { b: state }, at: decidedAt, usage: 1 };
         });
         gate.clock.now = decidedAt + skew;
         await gate.ask();
@@ -80,6 +83,20 @@ describe("a remembered refusal", () => {
         expect(level + lastTick * quota).toBeGreaterThanOrEqual(window * 1000);
       }),
     );
+  });
+
+  it("can be passed on: the edge that gets it from the region counts down from there and for no longer", async () => {
+    const region = scripted(() => limited(123_456));
+    await region.ask();
+    region.clock.now += 2000;
+    const answer = await region.ask();
+    if (answer.kind !== "limited" || answer.refusal === null) throw new Error("there is nothing to pass on");
+    const passedOn = JSON.parse(JSON.stringify(answer.refusal)) as Refusal;
+    const edge = new Refusals();
+    edge.remember(proof, passedOn, 0);
+    expect(edge.find(proof, 0)).toMatchObject({ kind: "limited", facts, retryAfterSeconds: 4 });
+    expect(edge.find(proof, 2999)).toMatchObject({ kind: "limited", retryAfterSeconds: 2 });
+    expect(edge.find(proof, 3000)).toBeNull();
   });
 
   it("of a proof is repeated for as long as the Gate says, and of no other proof", async () => {

@@ -23,7 +23,7 @@ export function limits(remaining: number): LimitState[] {
 /** An empty bucket of ten a minute, at `at` by the Gate's clock: the next token comes in six seconds. */
 export function limited(at: number): Extract<AdmitAnswer, { kind: "limited" }> {
   const bucket = { quota: 10, window: 60, level: 0, asOf: at, granted: 0, tickAt: at };
-  return { kind: "limited", facts, buckets: { min: bucket }, at, usage: 1 };
+  return { kind: "limited", repeatForMs: 5000, facts, buckets: { min: bucket }, at, usage: 1 };
 }
 
 /** An answer of an unlimited tier. */
