@@ -20,6 +20,7 @@ export const ownPlatformFiles = [
  */
 export class FileOrder extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    // oxlint-disable-next-line unicorn/no-array-sort -- this is the method of the class, not of an array
     const sorted = await super.sort(files);
     return sorted.toSorted((a, b) => groupOrderOf(a) - groupOrderOf(b) || rankOf(a) - rankOf(b));
   }

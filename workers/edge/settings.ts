@@ -22,7 +22,7 @@ export interface Edge {
   readonly operatorToken: string;
   readonly access: AccessVerifier;
   readonly config: ConfigCache;
-  readonly gates: GateClient;
+  readonly gates: Readonly<Record<Region, GateClient>>;
   readonly regionKeys: RegionKeys;
   readonly sessionTokens: SessionTokenVerifier;
   readonly apiKeys: ApiKeyVerifier;
@@ -68,7 +68,6 @@ function now(): number {
 
 function makeEdge(env: EdgeEnv): Edge {
   const settings = envSchema.parse(env, { reportInput: false });
-  const gates: Record<Region, unknown> = { us: env.GATE_US, eu: env.GATE_EU };
   const workers = { us: env.REGION_US, eu: env.REGION_EU } as unknown as Record<Region, Fetcher>;
   const regionKeys = new RegionKeys(workers, now);
   return {
@@ -81,11 +80,7 @@ function makeEdge(env: EdgeEnv): Edge {
       maximumMs: settings.CONFIG_MAX_AGE_SECONDS * 1000,
       now,
     }),
-    gates: new GateClient({
-      now,
-      stubFor: (region, principalId) =>
-        objectIn(gates[region] as DurableObjectNamespace<GateObject>, region, principalId, settings.DOMICILE_ENV),
-    }),
+    gates: { us: gateClient("us", env.GATE_US, settings), eu: gateClient("eu", env.GATE_EU, settings) },
     regionKeys,
     sessionTokens: new SessionTokenVerifier(regionKeys, settings.ISSUER, now),
     apiKeys: new ApiKeyVerifier(checksumKeysSchema.parse(JSON.parse(settings.API_KEY_CHECKSUM_KEYS))),
@@ -94,6 +89,14 @@ function makeEdge(env: EdgeEnv): Edge {
     audit: auditSender(env, settings),
     auditQueues: { us: env.AUDIT_US, eu: env.AUDIT_EU },
   };
+}
+
+function gateClient(region: Region, gates: unknown, settings: z.infer<typeof envSchema>): GateClient {
+  const namespace = gates as DurableObjectNamespace<GateObject>;
+  return new GateClient({
+    now,
+    stubFor: (principalId) => objectIn(namespace, region, principalId, settings.DOMICILE_ENV),
+  });
 }
 
 /** Seals to each region's public key. One region's queue and outbox are all that its messages can reach. */

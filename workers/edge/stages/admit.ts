@@ -17,7 +17,7 @@ export interface Admitted {
  */
 export async function admit(passage: Passage, claimed: Claimed): Promise<Admitted> {
   const { edge, waitUntil } = passage;
-  const admission = await edge.gates.admit(claimed.region, claimed.principalId, claimed.proof, { waitUntil });
+  const admission = await edge.gates[claimed.region].admit(claimed.principalId, claimed.proof, waitUntil);
   if (admission.kind === "refused") throw new AppError("unauthorized");
   if (admission.kind === "unavailable") throw new AppError("unavailable", { retryAfter: admission.retryAfterSeconds });
   passage.region = claimed.region;

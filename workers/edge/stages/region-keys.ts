@@ -1,6 +1,5 @@
 import { importJWK, type CryptoKey, type JWK } from "jose";
 import { z } from "zod";
-import { until } from "../../../durable-objects/until.ts";
 import { isRegion, regionNames, type Region } from "../../../schema/regions.ts";
 
 /** Age at which a region's keys are fetched again, in milliseconds. */
@@ -25,7 +24,7 @@ export class RegionKeys {
   readonly #workers: Readonly<Record<Region, Fetcher>>;
   readonly #now: () => number;
   readonly #held = new Map<Region, Held>();
-  /** Regions that a request is asking just now, and since when. */
+  /** Regions that a request is asking, and since when: others do not refresh their keys meanwhile. */
   readonly #fetching = new Map<Region, number>();
 
   constructor(workers: Readonly<Record<Region, Fetcher>>, now: () => number) {
@@ -62,9 +61,8 @@ export class RegionKeys {
     return { keys: sets.flat() };
   }
 
-  /** Keys no older than the cooldown: one request fetches them, those that come meanwhile wait for that. */
+  /** Keys no older than the cooldown. A request that finds them older fetches them itself and waits for no other. */
   async #current(region: Region): Promise<Held> {
-    if (this.#isBeingFetched(region)) await until(() => !this.#isBeingFetched(region), lostMs);
     const held = this.#held.get(region);
     return held !== undefined && this.#ageOf(region) < cooldownMs ? held : this.#fetch(region);
   }
