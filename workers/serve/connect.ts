@@ -1,6 +1,11 @@
 import postgres from "postgres";
 import { sendInOneFlight } from "./one-flight.ts";
 
+/** Where a database is: a Hyperdrive binding. */
+export interface DatabaseBinding {
+  readonly connectionString: string;
+}
+
 /** Seconds after which an unused connection is closed: a Durable Object with an open connection is never evicted. */
 const idleSeconds = 5;
 
@@ -8,8 +13,8 @@ const idleSeconds = 5;
  * A client for a database, which connects on first use. `max`: the most connections it opens. `connect_timeout` bounds how long a
  * database that does not respond can hold a request, in seconds.
  */
-export function connect(hyperdrive: Hyperdrive, max: number): postgres.Sql {
-  const client = postgres(hyperdrive.connectionString, {
+export function connect(binding: DatabaseBinding, max: number): postgres.Sql {
+  const client = postgres(binding.connectionString, {
     max,
     fetch_types: false,
     connect_timeout: 3,
