@@ -7,6 +7,8 @@ export const ownPlatformFiles = [
   "audit-delivery",
   "start",
   "faults",
+  "event-faults",
+  "faults-database",
   "webhook-copies",
   "audit-retention",
   "residency-canary",
