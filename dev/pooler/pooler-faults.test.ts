@@ -120,9 +120,9 @@ describe("a client that does not read its responses", () => {
         setTimeout(waited, 1);
       });
     }
-    // The system's own buffers on both sides take some 6 MB of the 20.
+    // Buffers of the system take 4.4 MB of the 20 on Linux.
     const [row] = await reader`select last_value::int as runs from runs`;
-    expect(row?.["runs"]).toBeLessThan(2000);
+    expect(row?.["runs"]).toBeLessThan(1000);
     expect(row?.["runs"]).toBeGreaterThan(1);
     client.socket.destroy();
   });
