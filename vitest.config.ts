@@ -6,20 +6,22 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["schema/**/*.test.ts", "queues/**/*.test.ts", "workers/**/*.test.ts", "dev/**/*.test.ts"],
+          include: ["schema/**/*.test.ts", "queues/**/*.test.ts", "workers/**/*.test.ts", "dev/**/*.test.ts", "test/file-limit/*.test.ts"],
           environment: "node",
+          setupFiles: ["test/file-limit/limit.ts"],
         },
       },
       "*/vitest.config.ts",
       {
         test: {
           name: "platform",
-          include: ["test/**/*.test.ts"],
+          include: ["test/*.test.ts"],
           environment: "node",
           globalSetup: ["test/shared-platform.ts"],
+          setupFiles: ["test/file-limit/limit.ts"],
           testTimeout: 30_000,
           hookTimeout: 90_000,
-          // The platform is one process with real time in it: files take turns, so that none starves another's clock.
+          // A platform depends on real time, so files run one after the other.
           fileParallelism: false,
         },
       },

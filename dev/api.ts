@@ -13,7 +13,10 @@ export interface Ask {
   readonly headers?: Record<string, string>;
 }
 
-/** Asks the platform at `baseUrl`; a body that is not JSON reads as `{}`. */
+/** How long a response may take, in milliseconds. */
+const responseMs = 60_000;
+
+/** Sends a request to the platform at `baseUrl`; a body that is not JSON reads as `{}`. Rejects after 60 s. */
 export async function ask<T = Record<string, unknown>>(
   baseUrl: string,
   path: string,
@@ -29,6 +32,7 @@ export async function ask<T = Record<string, unknown>>(
       ...headers,
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(responseMs),
   });
   const text = await response.text();
   const isJson = /[/+]json/.test(response.headers.get("content-type") ?? "");

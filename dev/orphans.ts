@@ -1,45 +1,36 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { processes } from "./processes.ts";
+import { endProcesses, type ProcessIdentity } from "./processes.ts";
+import { writePrivately } from "./write-file.ts";
 
-interface Remembered {
-  readonly pid: number;
-  readonly started: string;
+/** Processes that work on a state folder, by what they are. */
+type Remembered = Partial<Record<ProcessKind, readonly ProcessIdentity[]>>;
+
+/** A kind of process that works on a state folder. */
+export type ProcessKind = "guardian" | "pooler" | "runtimes";
+
+/** Stores which processes of a kind work on a state folder, so that a successor can end them if their owner is killed. */
+export function rememberProcesses(stateDir: string, kind: ProcessKind, identities: readonly ProcessIdentity[]): void {
+  writePrivately(file(stateDir), JSON.stringify({ ...read(stateDir), [kind]: identities }));
 }
 
-/** Writes down which runtimes work on a state folder, so that a successor can end them if this process is killed. */
-export function rememberRuntimes(stateDir: string, pids: readonly number[]): void {
-  const known = processes()
-    .filter(({ pid }) => pids.includes(pid))
-    .map(({ pid, started }) => ({ pid, started }));
-  writeFileSync(file(stateDir), JSON.stringify(known));
-}
-
-/** Forgets them: they have been stopped. */
-export function forgetRuntimes(stateDir: string): void {
+/** Forgets all of them: they have been stopped. */
+export function forgetProcesses(stateDir: string): void {
   rmSync(file(stateDir), { force: true });
 }
 
-/**
- * Ends the runtimes that a killed predecessor left working on a state folder: they hold its port and its objects' storage. A process
- * that only has the number of one is let be.
- */
+/** Ends the processes that a killed predecessor left behind on a state folder: they hold its port and its objects' storage. */
 export async function endOrphans(stateDir: string): Promise<void> {
-  if (!existsSync(file(stateDir))) return;
-  const remembered = JSON.parse(readFileSync(file(stateDir), "utf8")) as Remembered[];
-  const left = (): number[] =>
-    processes()
-      .filter(({ pid, started }) => remembered.some((known) => known.pid === pid && known.started === started))
-      .map(({ pid }) => pid);
-  for (const pid of left()) process.kill(pid, "SIGKILL");
-  const deadline = Date.now() + 5000;
-  while (left().length > 0) {
-    if (Date.now() > deadline) throw new Error(`the processes ${left().join(", ")} of an earlier start do not end`);
-    await new Promise((looked) => setTimeout(looked, 20));
-  }
-  forgetRuntimes(stateDir);
+  const orphans = Object.values(read(stateDir)).flat();
+  // A guardian ends the orphans of its owner, and is one of them.
+  await endProcesses(orphans.filter(({ pid }) => pid !== process.pid));
+  forgetProcesses(stateDir);
+}
+
+function read(stateDir: string): Remembered {
+  return existsSync(file(stateDir)) ? (JSON.parse(readFileSync(file(stateDir), "utf8")) as Remembered) : {};
 }
 
 function file(stateDir: string): string {
-  return join(stateDir, "runtimes.json");
+  return join(stateDir, "processes.json");
 }

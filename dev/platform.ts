@@ -1,9 +1,11 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { WorkerdStructuredLog } from "miniflare";
+import { databaseUrls } from "./database-urls.ts";
+import { startGuardian } from "./guardian.ts";
 import { prepareDatabases, type databases } from "./migrate.ts";
-import { endOrphans } from "./orphans.ts";
-import { startPostgres, type LocalPostgres } from "./postgres.ts";
+import { endOrphans, forgetProcesses } from "./orphans.ts";
+import { removePostgres, startPostgres, type LocalPostgres } from "./postgres.ts";
 import { localSecrets, type LocalSecrets } from "./secrets.ts";
 import { Broker } from "./queues/broker.ts";
 import { serveQueues } from "./queues/server.ts";
@@ -17,17 +19,17 @@ export interface Platform {
   readonly secrets: LocalSecrets;
   readonly postgres: LocalPostgres;
   readonly queues: Broker;
-  /** Variables of every Worker that say otherwise than its configuration, from the next start on. */
+  /** Variables of every Worker that differ from its configuration, from the next start on. */
   readonly variables: Record<string, string>;
-  /** What the Workers have logged since the start. */
+  /** The newest lines that the Workers have logged, 10,000 at most. */
   readonly logs: readonly WorkerdStructuredLog[];
-  /** A connection string of the owner, who is above row-level security, by database. */
+  /** A connection string of the owner, to whom row-level security does not apply, by database. */
   ownerUrl(database: (typeof databases)[number]): string;
   /** A connection string of the role that the Worker of a database has. */
   appUrl(database: (typeof databases)[number]): string;
-  /** A connection string of the superuser, who is above everything. */
+  /** A connection string of the superuser. */
   superuserUrl(database: (typeof databases)[number]): string;
-  /** The processes that the Workers run in. */
+  /** The process ids of the workerds that the Workers run in. */
   runtimePids(): readonly number[];
   /** Stops the Workers and starts them on the same state: every object and every cache is evicted. */
   restartWorkers(how?: "stop" | "kill"): Promise<void>;
@@ -43,48 +45,48 @@ export interface Platform {
 export interface PlatformOptions {
   readonly stateDir: string;
   readonly port: number;
-  /** Aborted: the start is given up, and what has started is ended. Who gives one sees to signals of the system too. */
+  /** Removes the state folder at the end, also when this process is killed. */
+  readonly temporary?: boolean;
+  /** When it is aborted, the start fails and what has started is stopped. */
   readonly signal?: AbortSignal;
-  /** Consumes the queues in a workerd of its own, with objects of its own, which can be killed while the edge goes on. */
+  /** Consumes the queues in a workerd of its own, with objects of its own, which can be killed while the edge continues. */
   readonly consumersApart?: boolean;
-  /** Stands in for the regions' read replicas, to be away. */
+  /** Replaces the regions' read replicas, for tests in which they are unavailable. */
   readonly replicaUrl?: string;
-  /** Keeps every body that a queue ever took, for tests that search them. */
+  /** Keeps every body that a queue ever accepted, for tests that search them. */
   readonly keepsQueueHistory?: boolean;
   /** Called with each line that a Worker logs. */
   readonly onLog?: (entry: WorkerdStructuredLog) => void;
+  /** Called with a sentence when a part of the platform ended unexpectedly and was started again; standard error if not set. */
+  readonly onFault?: (message: string) => void;
 }
 
-/** Starts everything and waits until the edge answers. The one way in for `npm start`, tests and benchmarks. */
+/** Lines of the Workers that are kept in memory. */
+const maximumLogs = 10_000;
+
+/** Starts everything and waits until the edge responds. The one way in for `npm start`, tests and benchmarks. */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
   const { port, signal } = options;
-  const folder = resolve(options.stateDir);
-  mkdirSync(folder, { recursive: true });
-  await endOrphans(folder);
-  const secrets = await localSecrets(folder);
-  const postgres = await startPostgres(folder, secrets.superuserPassword);
-  const logs: WorkerdStructuredLog[] = [];
-  const log = noting(logs, options.onLog);
   const baseUrl = `http://localhost:${port}`;
-  const queues = new Broker(join(folder, "queues"), { keepsHistory: options.keepsQueueHistory ?? false });
-  const server = await serveQueues(queues);
-  const shared = {
-    port,
-    postgres,
-    secrets,
-    queues: `127.0.0.1:${server.port}`,
-    handlesSignals: signal !== undefined,
-    replicaUrl: options.replicaUrl,
-    variables: {},
-    log,
-  };
-  const runtimes = new Runtimes(folder, shared, queues, options.consumersApart ?? false);
+  const logs: WorkerdStructuredLog[] = [];
+  const variables: Record<string, string> = {};
+  const services = await startServices(options);
+  const { stateDir, secrets, postgres, queues } = services;
+  const databases = databaseUrls((...of) => postgres.url(...of), secrets, options.replicaUrl);
+  const runtimes = new Runtimes({
+    stateDir,
+    workers: { port, databases, secrets, variables, queues: services.queuesAddress },
+    queues,
+    consumersApart: options.consumersApart ?? false,
+    onLogs: collector(logs, options.onLog),
+    onFault: options.onFault ?? ((message) => console.error(message)),
+  });
   const close = async (): Promise<void> => {
     await runtimes.stop();
-    await server.close();
-    await postgres.stop();
+    await services.stop();
   };
   try {
+    signal?.throwIfAborted();
     await prepareDatabases(postgres, secrets);
     signal?.throwIfAborted();
     await runtimes.start();
@@ -95,11 +97,11 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   }
   return {
     baseUrl,
-    stateDir: folder,
+    stateDir,
     secrets,
     postgres,
     queues,
-    variables: shared.variables,
+    variables,
     logs,
     ...urlsOf(postgres, secrets),
     runtimePids: () => runtimes.pids,
@@ -115,10 +117,51 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   };
 }
 
-function noting(logs: WorkerdStructuredLog[], onLog: PlatformOptions["onLog"]) {
-  return (entry: WorkerdStructuredLog): void => {
-    logs.push(entry);
-    onLog?.(entry);
+/** What the Workers need and do not run themselves. */
+interface Services {
+  readonly stateDir: string;
+  readonly secrets: LocalSecrets;
+  readonly postgres: LocalPostgres;
+  readonly queues: Broker;
+  /** Where the queues listen, as `127.0.0.1:1234`. */
+  readonly queuesAddress: string;
+  stop(): Promise<void>;
+}
+
+async function startServices(options: PlatformOptions): Promise<Services> {
+  const { temporary = false, keepsQueueHistory = false } = options;
+  const stateDir = resolve(options.stateDir);
+  mkdirSync(stateDir, { recursive: true });
+  await endOrphans(stateDir);
+  const guardian = startGuardian({ stateDir, temporary });
+  const secrets = await localSecrets(stateDir);
+  const postgres = await startPostgres(stateDir, secrets.superuserPassword);
+  const queues = new Broker(join(stateDir, "queues"), { keepsHistory: keepsQueueHistory });
+  const server = await serveQueues(queues);
+  return {
+    stateDir,
+    secrets,
+    postgres,
+    queues,
+    queuesAddress: `127.0.0.1:${server.port}`,
+    stop: async () => {
+      await server.close();
+      await postgres.stop();
+      forgetProcesses(stateDir);
+      if (temporary) {
+        await removePostgres(stateDir);
+        rmSync(stateDir, { recursive: true, force: true });
+      }
+      await guardian.release();
+    },
+  };
+}
+
+function collector(logs: WorkerdStructuredLog[], onLog: PlatformOptions["onLog"]) {
+  return (entries: readonly WorkerdStructuredLog[]): void => {
+    logs.push(...entries);
+    if (logs.length > maximumLogs) logs.splice(0, logs.length - maximumLogs);
+    for (const entry of entries) onLog?.(entry);
   };
 }
 
@@ -137,11 +180,12 @@ async function untilHealthy(baseUrl: string, signal?: AbortSignal): Promise<void
   const deadline = Date.now() + 30_000;
   for (;;) {
     signal?.throwIfAborted();
-    const answer = await fetch(`${baseUrl}/healthz`, { signal: AbortSignal.timeout(5000) }).catch(
+    const response = await fetch(`${baseUrl}/healthz`, { signal: AbortSignal.timeout(5000) }).catch(
       (error: unknown) => error,
     );
-    if (answer instanceof Response && answer.ok) return;
-    if (Date.now() > deadline) throw new Error("the platform is not healthy after 30 s", { cause: answer });
+    if (response instanceof Response && response.ok) return;
+    if (Date.now() > deadline)
+      throw new Error("GET /healthz did not respond with 200 within 30 s", { cause: response });
     await new Promise((resolved) => setTimeout(resolved, 50));
   }
 }

@@ -45,6 +45,13 @@ export async function startPostgres(stateDir: string, superuserPassword: string)
   return server;
 }
 
+/** Stops the Postgres of `stateDir` if one runs. */
+export async function stopPostgres(stateDir: string): Promise<void> {
+  if (!existsSync(stateDir)) return;
+  const home = await postgresHome(stateDir);
+  if (existsSync(join(home.data, "PG_VERSION")) && (await isRunning(home))) await control(home, "stop", "-m", "fast");
+}
+
 /** Stops the Postgres of `stateDir` if one runs, and removes its data. */
 export async function removePostgres(stateDir: string): Promise<void> {
   if (!existsSync(stateDir)) return;

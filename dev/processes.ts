@@ -10,6 +10,38 @@ export interface MachineProcess {
   readonly command: string;
 }
 
+/** What tells one process from a later one that has its number. */
+export type ProcessIdentity = Pick<MachineProcess, "pid" | "started">;
+
+/** How long a killed process may take to end, in milliseconds. */
+const endMs = 10_000;
+
+/** kill -9 of processes, by identity: one that only has the number of another stays. Resolves when they have ended. */
+export async function endProcesses(identities: readonly ProcessIdentity[]): Promise<void> {
+  const left = (): number[] =>
+    identities.length === 0
+      ? []
+      : processes()
+          .filter(({ pid, started }) => identities.some((known) => known.pid === pid && known.started === started))
+          .map(({ pid }) => pid);
+  for (const pid of left()) signal(pid);
+  const deadline = Date.now() + endMs;
+  while (left().length > 0) {
+    if (Date.now() > deadline)
+      throw new Error(`The processes ${left().join(", ")} did not end within ${endMs / 1000} s.`);
+    await new Promise((looked) => setTimeout(looked, 20));
+  }
+}
+
+function signal(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    // ESRCH: it ended in the meantime.
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
 /** The processes of this machine. Reads /proc where there is one (slim images have no `ps`); empty on Windows. */
 export function processes(): MachineProcess[] {
   if (process.platform === "win32") return [];

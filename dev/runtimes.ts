@@ -1,44 +1,61 @@
 import { join } from "node:path";
+import type { WorkerdStructuredLog } from "miniflare";
 import { workerConfigs, type WorkerName } from "./bundle.ts";
-import { forgetRuntimes, rememberRuntimes } from "./orphans.ts";
+import { rememberProcesses } from "./orphans.ts";
+import type { ProcessIdentity } from "./processes.ts";
 import type { Broker } from "./queues/broker.ts";
-import { startWorkers, type RunningWorkers, type WorkersOptions } from "./workers.ts";
+import { dispatchBatch, dispatchScheduled, type DispatcherAddress } from "./runtime/dispatch.ts";
+import { startRuntime, type Runtime } from "./runtime/runtime.ts";
+import type { WorkersOptions } from "./workers.ts";
 
 const everyWorker = Object.keys(workerConfigs) as WorkerName[];
 
-/** Who consumes, where consumers have a workerd of their own: everybody but the edge. */
+/** The Workers that consume queues in a workerd of their own, where a test wants one: all but the edge. */
 const consumers = everyWorker.filter((name) => name !== "domicile-edge");
 
 const regionWorkers = everyWorker.filter((name) => name !== "domicile-edge" && name !== "domicile-global");
 
-/** The cron of the regions' sweeper, and how often it runs here, in milliseconds. */
+/** The cron of the regions' sweep, and how often it runs here, in milliseconds. */
 const everyMinute = "* * * * *";
 const sweepMs = 5000;
 
-/** The workerds of a platform: one for all Workers, and if wanted another that consumes the queues. */
-export class Runtimes {
-  readonly #stateDir: string;
-  readonly #shared: Omit<WorkersOptions, "names" | "folder">;
-  readonly #queues: Broker;
-  readonly #apart: boolean;
-  #workers: RunningWorkers | null = null;
-  #consumers: RunningWorkers | null = null;
-  #sweeping: NodeJS.Timeout | null = null;
+/** What the runtimes of a platform share. */
+export interface RuntimesOptions {
+  readonly stateDir: string;
+  readonly workers: Omit<WorkersOptions, "names">;
+  readonly queues: Broker;
+  /** Whether the queues are consumed in a workerd of its own. */
+  readonly consumersApart: boolean;
+  readonly onLogs: (entries: readonly WorkerdStructuredLog[]) => void;
+  readonly onFault: (message: string) => void;
+}
 
-  constructor(stateDir: string, shared: Omit<WorkersOptions, "names" | "folder">, queues: Broker, apart: boolean) {
-    this.#stateDir = stateDir;
-    this.#shared = shared;
-    this.#queues = queues;
-    this.#apart = apart;
+/** The workerds of a platform: one for all Workers and, if wanted, another that consumes the queues. */
+export class Runtimes {
+  readonly #options: RuntimesOptions;
+  #workers: Runtime | null = null;
+  #consumers: Runtime | null = null;
+  #sweeping: NodeJS.Timeout | null = null;
+  #sweepFailed = false;
+
+  constructor(options: RuntimesOptions) {
+    this.#options = options;
   }
 
+  /** The processes of the runtimes: hosts and workerds. */
+  get processes(): readonly ProcessIdentity[] {
+    return [...(this.#workers?.processes ?? []), ...(this.#consumers?.processes ?? [])];
+  }
+
+  /** The process ids of the workerds. */
   get pids(): readonly number[] {
-    return [...(this.#workers?.pids ?? []), ...(this.#consumers?.pids ?? [])];
+    const running = [this.#workers?.running, this.#consumers?.running];
+    return running.flatMap((runtime) => runtime?.processes.map(({ pid }) => pid) ?? []);
   }
 
   async start(): Promise<void> {
     this.#workers = await this.#begin(everyWorker, "cloudflare");
-    if (this.#apart) await this.startConsumers();
+    if (this.#options.consumersApart) await this.startConsumers();
     else this.#consume(this.#workers);
     this.#beginSweeping();
   }
@@ -46,12 +63,14 @@ export class Runtimes {
   /** Stops all of them, or kills them. */
   async stop(kill = false): Promise<void> {
     if (this.#sweeping !== null) clearInterval(this.#sweeping);
-    if (kill) for (const running of [this.#workers, this.#consumers]) running?.kill();
-    await this.#queues.stop();
-    await Promise.all([this.#workers?.stop(), this.#consumers?.stop()]);
+    this.#sweeping = null;
+    const runtimes = [this.#workers, this.#consumers].filter((runtime) => runtime !== null);
+    if (kill) await Promise.all(runtimes.map((runtime) => runtime.kill()));
+    await this.#options.queues.stop();
+    if (!kill) await Promise.all(runtimes.map((runtime) => runtime.stop()));
     this.#workers = null;
     this.#consumers = null;
-    forgetRuntimes(this.#stateDir);
+    rememberProcesses(this.#options.stateDir, "runtimes", []);
   }
 
   async startConsumers(): Promise<void> {
@@ -60,37 +79,52 @@ export class Runtimes {
   }
 
   async killConsumers(): Promise<void> {
-    this.#consumers?.kill();
-    await this.#queues.stop();
-    await this.#consumers?.stop();
+    await this.#consumers?.kill();
+    await this.#options.queues.stop();
     this.#consumers = null;
   }
 
   async scheduled(worker: WorkerName, time: Date, cron: string): Promise<void> {
-    const running = this.#workers;
-    if (running === null) throw new Error("the Workers do not run");
-    await running.scheduled(worker, time, cron);
+    await dispatchScheduled(addressOf(this.#workers), worker, time, cron);
   }
 
-  /** Runs the cron of each minute, more often than that: nobody here wants to wait for a minute. */
+  /** Runs the cron of each minute more often, because nobody at this machine wants to wait for a minute. */
   #beginSweeping(): void {
     this.#sweeping = setInterval(() => {
-      for (const worker of regionWorkers) {
-        // What fails is in the Worker's log, and comes again; one that is being stopped is not there.
-        void this.scheduled(worker, new Date(), everyMinute).catch(() => undefined);
-      }
+      for (const worker of regionWorkers) void this.#sweep(worker);
     }, sweepMs);
     this.#sweeping.unref();
   }
 
-  async #begin(names: readonly WorkerName[], folder: string): Promise<RunningWorkers> {
-    const running = await startWorkers({ ...this.#shared, names, folder: join(this.#stateDir, folder) });
-    rememberRuntimes(this.#stateDir, [...this.pids, ...running.pids]);
-    return running;
+  /** Reports the first failure of a series: the next sweep does the same work. */
+  async #sweep(worker: WorkerName): Promise<void> {
+    try {
+      await this.scheduled(worker, new Date(), everyMinute);
+      this.#sweepFailed = false;
+    } catch (error) {
+      if (this.#sweeping === null || this.#sweepFailed) return;
+      this.#sweepFailed = true;
+      this.#options.onFault(`The sweep of ${worker} failed: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 
-  #consume(running: RunningWorkers): void {
-    for (const { worker, queue, consumer } of running.consumptions)
-      this.#queues.consume(queue, consumer, (name, messages) => running.deliver(worker, name, messages));
+  async #begin(names: readonly WorkerName[], folder: string): Promise<Runtime> {
+    const { stateDir, workers, onLogs, onFault } = this.#options;
+    const options = { folder: join(stateDir, folder), platform: { ...workers, names }, extra: [] };
+    const remember = (runtime: Runtime): void =>
+      rememberProcesses(stateDir, "runtimes", [...this.processes, ...runtime.processes]);
+    return startRuntime(options, { onLogs, onFault, onReady: remember });
   }
+
+  #consume(runtime: Runtime): void {
+    for (const { worker, queue, consumer } of runtime.running?.consumptions ?? [])
+      this.#options.queues.consume(queue, consumer, (name, messages) =>
+        dispatchBatch(addressOf(runtime), worker, name, messages),
+      );
+  }
+}
+
+function addressOf(runtime: Runtime | null): DispatcherAddress {
+  if (runtime === null || runtime.running === null) throw new Error("The Workers are not running.");
+  return runtime.running.dispatcher;
 }

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { join, relative } from "node:path";
 import { regionNames } from "../schema/regions.ts";
 import { loopback, portState } from "./free-port.ts";
+import { formatLogLine } from "./log-line.ts";
 import { startOrigin, type SampleOrigin } from "./origin.ts";
 import { endOrphans } from "./orphans.ts";
 import { startPlatform, type Platform } from "./platform.ts";
@@ -43,7 +44,8 @@ async function start(): Promise<void> {
     stateDir: folder,
     port,
     signal: interrupted.signal,
-    onLog: ({ level, message }) => console.log(`[${level}] ${message}`),
+    onLog: (entry) => console.log(formatLogLine(entry)),
+    onFault: (message) => console.log(formatLogLine({ timestamp: Date.now(), level: "error", message })),
   });
   closers.push(() => platform.close());
   const origins = await Promise.all(regionNames.map((region) => startOrigin(region, platform.baseUrl)));

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { endOrphans, rememberRuntimes } from "./orphans.ts";
+import { endOrphans, rememberProcesses } from "./orphans.ts";
 import { processOf } from "./processes.ts";
 import { hold, holder, letGo } from "./state.ts";
 
@@ -58,14 +58,14 @@ describe("the state folder", () => {
 
 describe("orphans", () => {
   it("are ended", async () => {
-    rememberRuntimes(folder, [other.pid ?? 0]);
+    rememberProcesses(folder, "runtimes", [{ pid: other.pid ?? 0, started: processOf(other.pid ?? 0)?.started ?? "" }]);
     const ended = once(other, "exit");
     await endOrphans(folder);
     expect((await ended)[1]).toBe("SIGKILL");
   });
 
   it("are not those who only have their number", async () => {
-    writeFileSync(join(folder, "runtimes.json"), JSON.stringify([{ pid: other.pid, started: "of another time" }]));
+    rememberProcesses(folder, "runtimes", [{ pid: other.pid ?? 0, started: "of another time" }]);
     await endOrphans(folder);
     expect(other.exitCode).toBeNull();
     expect(other.signalCode).toBeNull();

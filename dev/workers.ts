@@ -1,35 +1,26 @@
 import { join } from "node:path";
-import { convertV4MiniflareOptions, Miniflare, type V4MiniflareOptions, type WorkerdStructuredLog } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 import type { Region } from "../schema/regions.ts";
 import { bundle, root, workerConfigs, type WorkerName } from "./bundle.ts";
+import type { Consumption } from "./consumption.ts";
 import { loopback, portState } from "./free-port.ts";
-import type { LocalPostgres } from "./postgres.ts";
-import { processes } from "./processes.ts";
-import type { BatchResult, Consumer } from "./queues/local-queue.ts";
-import { deliverable, type StoredMessage } from "./queues/message.ts";
+import type { Consumer } from "./queues/local-queue.ts";
 import { localQueue } from "./queues/plugin.ts";
 import { queueHeader } from "./queues/server.ts";
 import type { LocalSecrets } from "./secrets.ts";
 
-/** What the Workers of one machine need. */
+/** What the Workers of one machine need. JSON: it is sent to the process that runs them. */
 export interface WorkersOptions {
   /** Which of them to start: those that share a workerd. */
   readonly names: readonly WorkerName[];
-  /** Where their objects and buckets are. */
-  readonly folder: string;
   readonly port: number;
-  readonly postgres: LocalPostgres;
+  /** Connection strings, by Worker and Hyperdrive binding. */
+  readonly databases: Readonly<Record<WorkerName, Readonly<Record<string, string>>>>;
   readonly secrets: LocalSecrets;
-  /** What stands in for the regions' read replicas; the primaries if not given. */
-  readonly replicaUrl?: string | undefined;
-  /** Variables of every Worker that say otherwise than its configuration. */
+  /** Variables of every Worker that differ from its configuration. */
   readonly variables: Readonly<Record<string, string>>;
   /** Where the queues listen, as `127.0.0.1:1234`. */
   readonly queues: string;
-  /** Whether the starter closes on SIGINT and its like itself. */
-  readonly handlesSignals: boolean;
-  readonly log: (entry: WorkerdStructuredLog) => void;
 }
 
 interface DirectSocket {
@@ -38,76 +29,21 @@ interface DirectSocket {
   readonly serviceName: WorkerName;
 }
 
-/** A queue and the Worker that consumes it. */
-export interface Consumption {
-  readonly worker: WorkerName;
-  readonly queue: string;
-  readonly consumer: Consumer;
-}
-
-/** Workers in one workerd. */
-export interface RunningWorkers {
-  stop(): Promise<void>;
-  readonly pids: readonly number[];
-  /** kill -9 of the runtime. */
-  kill(): void;
+/** Workers in the format of Miniflare 4, and the queues that they consume. */
+export interface DescribedWorkers {
+  readonly workers: readonly object[];
   readonly consumptions: readonly Consumption[];
-  /** Hands a batch to a Worker's `queue()`; rejects when it cannot be reached. */
-  deliver(worker: WorkerName, queue: string, messages: readonly StoredMessage[]): Promise<BatchResult>;
-  /** Runs a Worker's `scheduled()` as if it were `time`, and that cron. */
-  scheduled(worker: WorkerName, time: Date, cron: string): Promise<void>;
 }
 
-/** Bundles and starts Workers; the edge, if it is among them, listens on `port` of `localhost` without a proxy in front. */
-export async function startWorkers(options: WorkersOptions): Promise<RunningWorkers> {
+/** Bundles Workers and describes them for Miniflare. The edge, if it is among them, listens on `port` of `localhost` without a proxy in front. */
+export async function describeWorkers(options: WorkersOptions): Promise<DescribedWorkers> {
   const { names } = options;
   const scripts = await Promise.all(names.map(bundle));
   const sockets = names.includes("domicile-edge") ? await directSockets(options.port) : [];
-  const made = names.map((name, at) => workerOptions(name, scripts[at] ?? "", sockets[at] ?? [], options));
-  const before = new Set(runtimes());
-  const make = (): Miniflare =>
-    new Miniflare(
-      convertV4MiniflareOptions({
-        workers: made.map(({ worker }) => worker),
-        resourcePersistencePath: options.folder,
-        handleStructuredLogs: options.log,
-        port: 0,
-        host: "127.0.0.1",
-      } as V4MiniflareOptions),
-    );
-  const miniflare = options.handlesSignals ? withoutItsSignalHandlers(make) : make();
-  try {
-    await miniflare.ready;
-  } catch (error) {
-    await miniflare.dispose();
-    throw error;
-  }
-  const pids = runtimes().filter((pid) => !before.has(pid));
-  const fetchers = new Map<WorkerName, ReturnType<typeof miniflare.getWorker>>();
-  // Each kept: the first use of one makes Miniflare block this process, which must not happen while workerd has much to log.
-  const workerOf = (name: WorkerName): ReturnType<typeof miniflare.getWorker> => {
-    const known = fetchers.get(name) ?? miniflare.getWorker(name);
-    fetchers.set(name, known);
-    return known;
-  };
+  const described = names.map((name, at) => workerOptions(name, scripts[at] ?? "", sockets[at] ?? [], options));
   return {
-    pids,
-    consumptions: made.flatMap(({ consumptions }) => consumptions),
-    deliver: async (worker, queue, messages) => {
-      const fetcher = await workerOf(worker);
-      return fetcher.queue(queue, messages.map(deliverable));
-    },
-    scheduled: async (worker, time, cron) => {
-      const fetcher = await workerOf(worker);
-      const result = await fetcher.scheduled({ scheduledTime: time, cron });
-      if (result.outcome !== "ok") throw new Error(`scheduled() of ${worker} ended with ${result.outcome}`);
-    },
-    stop: async () => {
-      await miniflare.dispose();
-    },
-    kill: () => {
-      for (const pid of pids) process.kill(pid, "SIGKILL");
-    },
+    workers: described.map(({ worker }) => worker),
+    consumptions: described.flatMap(({ consumptions }) => consumptions),
   };
 }
 
@@ -122,7 +58,7 @@ async function directSockets(port: number): Promise<DirectSocket[][]> {
 }
 
 function workerOptions(name: WorkerName, script: string, sockets: DirectSocket[], options: WorkersOptions) {
-  const databases = databaseUrls(name, options);
+  const databases = options.databases[name];
   const { queueProducers, queueConsumers, ...declared } = readBindings(name, databases);
   const worker = {
     ...declared,
@@ -164,20 +100,6 @@ function readBindings(name: WorkerName, databases: Record<string, string>): Decl
     process.env[`CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_${binding}`] = url;
   }
   return unstable_getMiniflareWorkerOptions(join(root, workerConfigs[name])).workerOptions;
-}
-
-function databaseUrls(name: WorkerName, { postgres, secrets, replicaUrl }: WorkersOptions): Record<string, string> {
-  if (name === "domicile-edge") return {};
-  const database = name === "domicile-global" ? "global" : regionOf(name);
-  const url = postgres.url(`${database}_app`, secrets.appPasswords[database], database);
-  if (database === "global") return { DB: url, DB_REPLICA: url };
-  return {
-    DB: url,
-    DB_REPLICA: replicaUrl ?? url,
-    DB_AUDIT: postgres.url(`${database}_audit`, secrets.auditPasswords[database], database),
-    DB_WEBHOOKS: postgres.url(`${database}_webhooks`, secrets.webhooksPasswords[database], database),
-    DB_ARCHIVER: postgres.url(`${database}_archiver`, secrets.archiverPasswords[database], database),
-  };
 }
 
 /** Variables and secrets of a Worker on one machine; everything else is as deployed. */
@@ -232,23 +154,4 @@ function auditPublicKeys({ regions }: LocalSecrets) {
 
 function regionOf(name: WorkerName): Region {
   return name.slice("domicile-".length) as Region;
-}
-
-/** Miniflare would end this process on a signal, at once: before Postgres is stopped. */
-function withoutItsSignalHandlers(make: () => Miniflare): Miniflare {
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  const before = signals.map((signal) => process.listeners(signal));
-  const made = make();
-  for (const [at, signal] of signals.entries()) {
-    for (const listener of process.listeners(signal))
-      if (before[at]?.includes(listener) !== true) process.removeListener(signal, listener);
-  }
-  return made;
-}
-
-/** The runtimes that this process has started: children named workerd. */
-function runtimes(): number[] {
-  return processes()
-    .filter(({ parent, command }) => parent === process.pid && /workerd(\.exe)? serve/.test(command))
-    .map(({ pid }) => pid);
 }

@@ -1,9 +1,7 @@
-import { rmSync } from "node:fs";
 import { expectStatus } from "../dev/api.ts";
 import { freePort } from "../dev/free-port.ts";
 import { startOrigin, type SampleOrigin } from "../dev/origin.ts";
 import { startPlatform, type Platform, type PlatformOptions } from "../dev/platform.ts";
-import { removePostgres } from "../dev/postgres.ts";
 import type { Role } from "../schema/principal.ts";
 import { regionNames, type Region } from "../schema/regions.ts";
 import { newStateFolder } from "./state-folder.ts";
@@ -28,7 +26,7 @@ export async function startOwnPlatform(
   tier: string = "basic",
 ): Promise<OwnPlatform> {
   const stateDir = newStateFolder();
-  const platform = await startPlatform({ stateDir, port: await freePort(), ...options });
+  const platform = await startPlatform({ stateDir, temporary: true, port: await freePort(), ...options });
   const { baseUrl, secrets } = platform;
   const started = await Promise.all(
     regionNames.map(async (region) => [region, await startOrigin(region, baseUrl)] as const),
@@ -78,8 +76,6 @@ export async function startOwnPlatform(
     close: async () => {
       await Promise.all(Object.values(origins).map((origin) => origin.close()));
       await platform.close();
-      await removePostgres(stateDir);
-      rmSync(stateDir, { recursive: true, force: true });
     },
   };
 }

@@ -1,9 +1,7 @@
-import { rmSync } from "node:fs";
 import type { TestProject } from "vitest/node";
 import { freePort } from "../dev/free-port.ts";
 import { startOrigin } from "../dev/origin.ts";
 import { startPlatform } from "../dev/platform.ts";
-import { removePostgres } from "../dev/postgres.ts";
 import { regionNames } from "../schema/regions.ts";
 import { newStateFolder } from "./state-folder.ts";
 
@@ -30,7 +28,7 @@ declare module "vitest" {
 /** Starts one platform for the whole run, on ports and in a folder of its own. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const stateDir = newStateFolder();
-  const platform = await startPlatform({ stateDir, port: await freePort() });
+  const platform = await startPlatform({ stateDir, temporary: true, port: await freePort() });
   const [us, eu] = await Promise.all(regionNames.map((region) => startOrigin(region, platform.baseUrl)));
   if (us === undefined || eu === undefined) throw new Error("a region has no sample origin");
   project.provide("platform", {
@@ -45,7 +43,5 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return async () => {
     await Promise.all([us.close(), eu.close()]);
     await platform.close();
-    await removePostgres(stateDir);
-    rmSync(stateDir, { recursive: true, force: true });
   };
 }

@@ -5,12 +5,15 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { root } from "../dev/bundle.ts";
+import { ask, expectStatus } from "../dev/api.ts";
 import type { Demo } from "../dev/demo.ts";
 import { freePort } from "../dev/free-port.ts";
 import { endOrphans } from "../dev/orphans.ts";
 import { removePostgres } from "../dev/postgres.ts";
-import { processes } from "../dev/processes.ts";
+import { processes, processOf } from "../dev/processes.ts";
+import { startReceiver } from "../dev/receiver.ts";
 import { newStateFolder } from "./state-folder.ts";
+import { eventually } from "./world.ts";
 
 const state = newStateFolder();
 let port: number;
@@ -27,7 +30,7 @@ afterAll(async () => {
 
 interface Started {
   readonly process: ChildProcess;
-  /** Resolves with all output so far when it contains `text`, or when it has ended. */
+  /** Resolves with all output so far when it contains `text`, or when the process has ended. Rejects after 75 s. */
   says(text: string): Promise<string>;
   readonly ended: Promise<number | null>;
 }
@@ -52,10 +55,12 @@ function run(script: string, environment: Record<string, string> = {}): Started 
     });
   }
   const says = async (text: string): Promise<string> => {
-    const said = new Promise<void>((done) => {
+    const said = new Promise<void>((done, failed) => {
       const look = (): void => (output.includes(text) ? done() : undefined);
       seen.add(look);
       look();
+      const late = (): void => failed(new Error(`${script} did not print "${text}" within 75 s, but:\n${output}`));
+      setTimeout(late, 75_000).unref();
     });
     await Promise.race([said, ended]);
     return output;
@@ -74,8 +79,24 @@ function leftOver(): string[] {
     ...processes()
       .filter(({ command }) => command.includes(data))
       .map(({ command }) => command),
-    ...(existsSync(join(state, "runtimes.json")) ? ["runtimes.json"] : []),
+    ...(existsSync(join(state, "processes.json")) ? ["processes.json"] : []),
   ];
+}
+
+/** The processes below a process. */
+function descendants(pid: number): number[] {
+  const all = processes();
+  const below = (parent: number): number[] =>
+    all.filter((one) => one.parent === parent).flatMap((one) => [one.pid, ...below(one.pid)]);
+  return below(pid);
+}
+
+/** The workerds below a process. */
+function workerds(pid: number): number[] {
+  const below = new Set(descendants(pid));
+  return processes()
+    .filter((one) => below.has(one.pid) && one.command.includes("workerd serve"))
+    .map((one) => one.pid);
 }
 
 describe("npm start", { timeout: 90_000 }, () => {
@@ -103,7 +124,7 @@ describe("npm start", { timeout: 90_000 }, () => {
 
     first.process.kill("SIGKILL");
     await first.ended;
-    expect(leftOver()).not.toEqual([]);
+    // Whether the guardian has cleaned up yet or not.
     const third = start();
     expect(await third.says(ready)).toContain(ready);
     expect(demoFile().api_keys).toEqual(demo.api_keys);
@@ -114,7 +135,48 @@ describe("npm start", { timeout: 90_000 }, () => {
     await expect(fetch(`http://127.0.0.1:${port}/healthz`)).rejects.toThrow();
   });
 
-  it("ends everything at Ctrl-C, which the runtime gets too", async () => {
+  it("continues after kill -9 of workerd: queues, crons and deliveries included", async () => {
+    const started = start();
+    await started.says(ready);
+    const base = `http://localhost:${port}`;
+    const { users, password } = demoFile();
+    const credentials = { email: users[0]?.email, password };
+    const signIn = await expectStatus<{ token: string }>(201, base, "/v1/sessions", {
+      method: "POST",
+      body: credentials,
+    });
+    const { token } = signIn.body;
+    const receiver = await startReceiver();
+    const body = { url: `${receiver.url}/healed`, event_types: ["healed.*"] };
+    await expectStatus(201, base, "/v1/webhook-endpoints", { method: "POST", token, body });
+    for (const pid of workerds(started.process.pid ?? 0)) process.kill(pid, "SIGKILL");
+    expect(await started.says("started again")).toMatch(/\d\d:\d\d:\d\d\.\d{3}Z? .*workerd ended unexpectedly/);
+    const event = { method: "POST", token, body: { type: "healed.one", data: {} } };
+    await eventually(async () => (await ask(base, "/v1/events", event).catch(() => null))?.status === 202, 20_000);
+    await eventually(async () => receiver.received.length > 0, 20_000);
+    const records = `/v1/audit-logs?action=event.create`;
+    await eventually(
+      async () => (await ask<{ data: object[] }>(base, records, { token })).body.data.length > 0,
+      20_000,
+    );
+    await receiver.close();
+    started.process.kill("SIGTERM");
+    expect(await started.ended).toBe(0);
+    expect(leftOver()).toEqual([]);
+  });
+
+  it("leaves no process behind after kill -9", async () => {
+    const started = start();
+    await started.says(ready);
+    const own = descendants(started.process.pid ?? 0);
+    expect(own.length).toBeGreaterThan(3);
+    started.process.kill("SIGKILL");
+    await eventually(async () => leftOver().length === 0, 20_000);
+    await eventually(async () => own.every((pid) => processOf(pid) === null), 20_000);
+    await expect(fetch(`http://127.0.0.1:${port}/healthz`)).rejects.toThrow();
+  });
+
+  it("ends everything at Ctrl-C", async () => {
     const started = start();
     expect(await started.says(ready)).toContain(ready);
     process.kill(-(started.process.pid ?? 0), "SIGINT");

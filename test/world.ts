@@ -98,11 +98,11 @@ export function wait(ms: number): Promise<void> {
   return new Promise((resolved) => setTimeout(resolved, ms));
 }
 
-/** Repeats until `holds`, within the five seconds in which configuration is seen everywhere. */
+/** Waits until `holds`, by default for the five seconds in which configuration is seen everywhere. Rejects with the condition otherwise. */
 export async function eventually(holds: () => Promise<boolean>, ms = 5000): Promise<void> {
   const deadline = Date.now() + ms;
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`does not hold within ${ms} ms`);
-    await wait(100);
+    if (Date.now() > deadline) throw new Error(`This was not true within ${ms} ms: ${holds.toString()}`);
+    await wait(50);
   }
 }

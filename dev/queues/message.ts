@@ -14,19 +14,3 @@ export interface StoredMessage {
   /** Not delivered before, epoch milliseconds. */
   readonly due: number;
 }
-
-/** A message as a Worker's `queue()` gets it, through `Fetcher.queue`. */
-export function deliverable({ id, timestamp, contentType, body, attempts }: StoredMessage) {
-  const bytes = Buffer.from(body, "base64");
-  const about = { id, timestamp: new Date(timestamp), attempts: attempts + 1 };
-  switch (contentType) {
-    case "text":
-      return { ...about, body: bytes.toString() };
-    case "json":
-      return { ...about, body: JSON.parse(bytes.toString()) as unknown };
-    case "bytes":
-      return { ...about, body: Uint8Array.from(bytes).buffer };
-    case "v8":
-      return { ...about, serializedBody: bytes };
-  }
-}

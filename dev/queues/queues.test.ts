@@ -1,12 +1,14 @@
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { root } from "../bundle.ts";
 import { Broker } from "./broker.ts";
 import type { BatchResult } from "./local-queue.ts";
-import { deliverable, type StoredMessage } from "./message.ts";
+import { freePort } from "../free-port.ts";
+import { dispatchBatch } from "../runtime/dispatch.ts";
+import { startRuntime, type Runtime } from "../runtime/runtime.ts";
+import type { StoredMessage } from "./message.ts";
 import { localQueue } from "./plugin.ts";
 import { queueHeader, serveQueues } from "./server.ts";
 
@@ -121,45 +123,51 @@ describe("workerd's Queue binding before a local queue", () => {
     },
   }`;
 
-  async function start(address: string): Promise<Miniflare> {
+  let port: number;
+
+  async function start(address: string): Promise<Runtime> {
     const binding = {
       name: "Q",
       type: localQueue,
       plugin: { package: join(root, "dev/queues/plugin.ts"), name: localQueue },
       options: { queue: "q", address, header: queueHeader },
     };
+    port = await freePort();
     const worker = {
       name: "w",
       modules: true,
       script: consumer,
       compatibilityDate: "2026-10-01",
       unsafeBindings: [binding],
+      unsafeDirectSockets: [{ host: "127.0.0.1", port }],
     };
-    const miniflare = new Miniflare(convertV4MiniflareOptions({ workers: [worker] }));
-    await miniflare.ready;
-    return miniflare;
+    const ignore = (): void => undefined;
+    const events = { onLogs: ignore, onReady: ignore, onFault: ignore };
+    return startRuntime({ folder: join(folder, "cloudflare"), platform: null, extra: [worker] }, events);
   }
 
-  it("sends every kind of body, which arrive as they were sent, though workerd ends in between; or learns of a refusal", async () => {
+  const request = (method: string): Promise<Response> => fetch(`http://127.0.0.1:${port}/`, { method });
+
+  it("sends every kind of body, which arrive as they were sent although workerd ends in between, and reports a refusal", async () => {
     const server = await serveQueues(broker);
     const first = await start(`127.0.0.1:${server.port}`);
-    const sent = await first.dispatchFetch("http://w/", { method: "POST" });
+    const sent = await request("POST");
     expect(sent.status).toBe(200);
     expect(await sent.json()).toMatchObject({ backlogCount: 5 });
     broker.refuse("q", true);
-    expect((await first.dispatchFetch("http://w/", { method: "POST" })).status).toBe(503);
+    expect((await request("POST")).status).toBe(503);
     broker.refuse("q", false);
-    await first.dispose();
+    await first.stop();
     const second = await start(`127.0.0.1:${server.port}`);
     broker.consume("q", { maxBatchTimeout: 0 }, async (queue, messages) => {
-      const worker = await second.getWorker("w");
-      return worker.queue(queue, messages.map(deliverable));
+      if (second.running === null) throw new Error("the runtime is not running");
+      return dispatchBatch(second.running.dispatcher, "w", queue, messages);
     });
     await eventually(() => broker.metrics("q").backlogCount === 0);
-    const seen = await (await second.dispatchFetch("http://w/")).json();
+    const seen = await (await request("GET")).json();
     expect(seen).toEqual(["text", { json: [1] }, [["v8", 1]], "first", [7, 8]]);
     await broker.stop();
-    await second.dispose();
+    await second.stop();
     await server.close();
   });
 });
