@@ -132,7 +132,8 @@ export interface WebhookConfigApi {
 export interface LoginLookupApi {
   /** By keyed hash of the e-mail address (`loginHash`). */
   byHash(hash: string): Promise<(LoginEntry & { user_id: string }) | null>;
-  byUser(userId: string): Promise<LoginEntry | null>;
+  /** By user id, up to 100 at once. A user who is not in the directory is not in the answer. */
+  byUsers(userIds: readonly string[]): Promise<Record<string, LoginEntry>>;
 }
 
 /** The writing face of the login directory, as the regions bind it (entrypoint `LoginDirectory`). */

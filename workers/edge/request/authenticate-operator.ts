@@ -1,23 +1,22 @@
 import { AppError } from "../../../schema/errors.ts";
-import type { Actor } from "../../../schema/forwarded.ts";
 import type { Edge } from "../settings.ts";
 import { readCredential } from "./read-credential.ts";
 
 /**
- * The operator behind a request. In production only Cloudflare Access is believed
+ * The id of the operator behind a request; `unauthorized` (401) without one. In production only Cloudflare Access is believed
  * (https://developers.cloudflare.com/cloudflare-one/access-controls/applications/http-apps/authorization-cookie/validating-json/);
  * on one machine only the bearer secret.
  */
-export async function authenticateOperator(request: Request, edge: Edge): Promise<Actor> {
+export async function authenticateOperator(request: Request, edge: Edge): Promise<string> {
   if (!edge.local) {
     const assertion = request.headers.get("cf-access-jwt-assertion");
     if (assertion === null) throw new AppError("unauthorized");
-    return { type: "operator", id: await edge.access.verify(assertion) };
+    return edge.access.verify(assertion);
   }
   const credential = readCredential(request.headers);
   if (credential === null || credential.fromCookie) throw new AppError("unauthorized");
   if (!(await equalSecrets(credential.text, edge.operatorToken))) throw new AppError("unauthorized");
-  return { type: "operator", id: "local" };
+  return "local";
 }
 
 /** Compares digests, so that neither length nor content shows in the time. */

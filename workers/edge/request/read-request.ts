@@ -1,26 +1,32 @@
 import { newId } from "../../../schema/ids.ts";
 
-/** The immutable facts of a request, known before anything is decided. */
-export interface RequestFacts {
-  readonly requestId: string;
+/** A request of a client: what it is, and the facts that are known before anything is decided. */
+export interface ClientRequest {
+  readonly raw: Request;
+  readonly method: string;
   readonly url: URL;
+  readonly requestId: string;
   /** ISO 3166-1 alpha-2, null when unknown (also for Tor, which Cloudflare calls T1, and for XX). */
   readonly country: string | null;
-  /** Personal: for guess limiting and the upstream, never for a log. */
+  /** Personal: for guess limits, the audit record and the upstream, never for a log. */
   readonly clientAddress: string;
+  /** Personal too. */
+  readonly userAgent: string | null;
   /** W3C Trace Context: the client's if it is well-formed, else a new one. */
   readonly traceparent: string;
 }
 
-/** Reads the facts of a request for `url`. `local`: `Domicile-Dev-Country` sets the country, which is "US" without it. */
-export function readFacts(request: Request, url: URL, local: boolean): RequestFacts {
-  const requestId = newId("request");
+/** Reads a request for `url`. `local`: `Domicile-Dev-Country` sets the country, which is "US" without it. */
+export function readRequest(raw: Request, url: URL, local: boolean): ClientRequest {
   return {
-    requestId,
+    raw,
+    method: raw.method,
     url,
-    country: readCountry(request, local),
-    clientAddress: request.headers.get("cf-connecting-ip") ?? "127.0.0.1",
-    traceparent: readTraceparent(request.headers.get("traceparent")) ?? newTraceparent(),
+    requestId: newId("request"),
+    country: readCountry(raw, local),
+    clientAddress: raw.headers.get("cf-connecting-ip") ?? "127.0.0.1",
+    userAgent: raw.headers.get("user-agent"),
+    traceparent: readTraceparent(raw.headers.get("traceparent")) ?? newTraceparent(),
   };
 }
 

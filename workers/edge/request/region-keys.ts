@@ -1,6 +1,7 @@
 import { importJWK, type CryptoKey, type JWK } from "jose";
 import { z } from "zod";
 import { until } from "../../../durable-objects/until.ts";
+import { regionKeysUrl } from "../../../schema/forwarded.ts";
 import { isRegion, regionNames, type Region } from "../../../schema/regions.ts";
 
 /** Age at which a region's keys are fetched again, in milliseconds. */
@@ -72,7 +73,7 @@ export class RegionKeys {
   async #fetch(region: Region): Promise<Held> {
     this.#fetching.set(region, this.#now());
     try {
-      const response = await this.#workers[region].fetch("https://region.internal/.well-known/jwks.json");
+      const response = await this.#workers[region].fetch(regionKeysUrl);
       if (!response.ok) throw new Error(`a region answered ${response.status} for its keys`);
       const held = { fetchedAt: this.#now(), ...(await importKeys(region, await response.json())) };
       this.#held.set(region, held);

@@ -1,0 +1,12 @@
+import { AppError } from "../../schema/errors.ts";
+
+/**
+ * The error (503) for a request that may have changed something although no one knows how it ended, or whose record could not
+ * be stored.
+ */
+export function interrupted(cause: unknown): AppError {
+  return new AppError("unavailable", {
+    detail: "This request may have been carried out, but could not be recorded. Check before you send it again.",
+    cause,
+  });
+}
