@@ -1,5 +1,5 @@
-import { operationRoutes } from "../../../schema/http/operations.ts";
-import { platformRoutes } from "../../../schema/http/platform.ts";
+import type { operationRoutes } from "../../../schema/http/operations.ts";
+import type { platformRoutes } from "../../../schema/http/platform.ts";
 import { handleMetrics } from "./metrics.ts";
 import type { EdgeHandler } from "./handler.ts";
 import { handleHealth, handleJwks, handleOpenApi } from "./platform.ts";
