@@ -111,7 +111,7 @@ export function failureResponse(
   { requestId, url }: Pick<Received, "requestId" | "url">,
   context: { readonly worker: string; readonly operation: string },
 ): Response {
-  const shown = isDatabaseAway(error) ? new AppError("unavailable", { cause: error }) : error;
+  const shown = !(error instanceof AppError) && isDatabaseAway(error) ? new AppError("unavailable", { cause: error }) : error;
   const response = problemResponse(shown, { requestId, path: url.pathname });
   if (response.status >= 500 && !isByDesign(error)) logFailure(error, { ...context, requestId });
   return response;
