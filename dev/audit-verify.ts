@@ -1,14 +1,13 @@
-import { createReadStream, readFileSync } from "node:fs";
-import { createInterface } from "node:readline";
-import { createGunzip } from "node:zlib";
 import { parseCheckpoint, type Checkpoint } from "../durable-objects/audit-log/checkpoint/checkpoint.ts";
 import { openNote, parseVerifierKey } from "../durable-objects/audit-log/checkpoint/note.ts";
 import { verifyExport, type Verified } from "../durable-objects/audit-log/verify/verify-export.ts";
+import { kindOf, linesOf, readCheckpoint, reasonOf } from "./audit-file.ts";
 
 // `npm run audit:verify -- [--key VERIFIER_KEY]… FILE…`: checks exports (.ndjson, .ndjson.gz) and kept checkpoints, offline.
 const usage = `npm run audit:verify -- [--key VERIFIER_KEY]… FILE…
   FILE  an export, a day's object of the bucket (.gz), or a checkpoint that was kept: in any order, of any number of logs
-  --key a key that is trusted; without one, the key that a file names is believed, and printed`;
+  --key a key that is trusted; without one, the key that a file names is believed, and printed
+Exit code 0: everything fits. 1: something does not fit. 2: nothing was checked, because a file or an option cannot be used.`;
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -21,8 +20,11 @@ async function main(args: readonly string[]): Promise<number> {
   }
   if (files.length === 0 || files.some((file) => file.startsWith("-"))) return say(usage, 2);
   if (keys.some((key) => parseVerifierKey(key) === null)) return say("--key is no verifier key: name+id+key", 2);
-  const notes = files.filter(isNote);
-  const exports = files.filter((file) => !notes.includes(file));
+  const kinds = await Promise.all(files.map(async (file) => ({ file, is: await kindOf(file) })));
+  const unusable = kinds.flatMap(({ file, is }) => (is.kind === "unusable" ? [`${file}: ${is.reason}`] : []));
+  if (unusable.length > 0) return say(unusable.join("\n"), 2);
+  const notes = kinds.filter(({ is }) => is.kind === "checkpoint").map(({ file }) => file);
+  const exports = kinds.filter(({ is }) => is.kind === "export").map(({ file }) => file);
   const trusted = keys.length > 0 ? keys : null;
   const checkpoints: Checkpoint[] = [];
   let wrong = 0;
@@ -33,11 +35,24 @@ async function main(args: readonly string[]): Promise<number> {
       wrong += 1;
     } else checkpoints.push(checkpoint);
   }
-  for (const file of exports)
-    wrong += report(file, await verifyExport(linesOf(file), { keys: trusted, checkpoints }), trusted);
+  for (const file of exports) wrong += await check(file, trusted, checkpoints);
   for (const { origin, size } of checkpoints) console.log(`· kept checkpoint of ${size} leaves: ${origin}`);
   console.log(wrong === 0 ? "Everything fits." : `${wrong} thing${wrong === 1 ? " does" : "s do"} not fit.`);
   return wrong === 0 ? 0 : 1;
+}
+
+/** Checks an export and prints what was found; returns how much does not fit. */
+async function check(
+  file: string,
+  trusted: readonly string[] | null,
+  checkpoints: readonly Checkpoint[],
+): Promise<number> {
+  try {
+    return report(file, await verifyExport(linesOf(file), { keys: trusted, checkpoints }), trusted);
+  } catch (error) {
+    console.log(`✗ ${file}: ${reasonOf(error)}`);
+    return 1;
+  }
 }
 
 function report(file: string, verified: Verified, trusted: readonly string[] | null): number {
@@ -55,13 +70,8 @@ function report(file: string, verified: Verified, trusted: readonly string[] | n
   return findings.length;
 }
 
-function isNote(file: string): boolean {
-  if (file.endsWith(".gz")) return false;
-  return !readFileSync(file, "utf8").trimStart().startsWith("{");
-}
-
 async function readNote(file: string, keys: readonly string[]): Promise<Checkpoint | null> {
-  const opened = await openNote(readFileSync(file, "utf8"), keys);
+  const opened = await openNote(readCheckpoint(file), keys);
   return opened === null ? null : parseCheckpoint(opened.text);
 }
 
@@ -76,11 +86,6 @@ async function keysIn(files: readonly string[]): Promise<string[]> {
     }
   }
   return keys;
-}
-
-function linesOf(file: string): AsyncIterable<string> {
-  const bytes = createReadStream(file);
-  return createInterface({ input: file.endsWith(".gz") ? bytes.pipe(createGunzip()) : bytes, crlfDelay: Infinity });
 }
 
 function say(text: string, code: number): number {

@@ -1,30 +1,33 @@
-import type { Region } from "../schema/regions.ts";
 import type { WorkerName } from "./bundle.ts";
-import type { LocalSecrets } from "./secrets.ts";
+import type { LoginRole } from "./login-roles.ts";
 
-/** Makes a connection string for a role of a database. */
-export type DatabaseUrl = (role: string, password: string, database: string) => string;
+/** Roles of a region's Hyperdrive bindings, by binding. */
+const regionBindings = {
+  DB: "app",
+  DB_REPLICA: "app",
+  DB_AUDIT: "audit",
+  DB_WEBHOOKS: "webhooks",
+  DB_ARCHIVER: "archiver",
+} as const;
 
-/** The connection strings of the Workers, by Worker and Hyperdrive binding. `replicaUrl` replaces the regions' read replicas. */
+/** The connection strings of the Workers through a pooler, by Worker and Hyperdrive binding. `replicaUrl` replaces the regions' read replicas. */
 export function databaseUrls(
-  url: DatabaseUrl,
-  secrets: LocalSecrets,
+  roles: readonly LoginRole[],
+  poolerPort: number,
   replicaUrl: string | undefined,
 ): Record<WorkerName, Record<string, string>> {
-  const global = url("global_app", secrets.appPasswords.global, "global");
-  const ofRegion = (region: Region): Record<string, string> => {
-    const app = url(`${region}_app`, secrets.appPasswords[region], region);
-    return {
-      DB: app,
-      DB_REPLICA: replicaUrl ?? app,
-      DB_AUDIT: url(`${region}_audit`, secrets.auditPasswords[region], region),
-      DB_WEBHOOKS: url(`${region}_webhooks`, secrets.webhooksPasswords[region], region),
-      DB_ARCHIVER: url(`${region}_archiver`, secrets.archiverPasswords[region], region),
-    };
+  const urlOf = (user: string): string => {
+    const role = roles.find((known) => known.user === user);
+    if (role === undefined) throw new Error(`No Worker logs in as ${user}.`);
+    return `postgres://${user}:${role.password}@127.0.0.1:${poolerPort}/${role.database}`;
+  };
+  const ofRegion = (region: string): Record<string, string> => {
+    const urls = Object.entries(regionBindings).map(([binding, purpose]) => [binding, urlOf(`${region}_${purpose}`)]);
+    return { ...Object.fromEntries(urls), ...(replicaUrl !== undefined && { DB_REPLICA: replicaUrl }) };
   };
   return {
     "domicile-edge": {},
-    "domicile-global": { DB: global, DB_REPLICA: global },
+    "domicile-global": { DB: urlOf("global_app"), DB_REPLICA: urlOf("global_app") },
     "domicile-us": ofRegion("us"),
     "domicile-eu": ofRegion("eu"),
   };

@@ -4,6 +4,7 @@ import { drizzle } from "drizzle-orm/postgres-js";
 import { migrate } from "drizzle-orm/postgres-js/migrator";
 import postgres from "postgres";
 import { regionNames } from "../schema/regions.ts";
+import { loginRoles, type LoginRole } from "./login-roles.ts";
 import type { LocalPostgres } from "./postgres.ts";
 import type { LocalSecrets } from "./secrets.ts";
 
@@ -20,12 +21,8 @@ export async function prepareDatabases(server: LocalPostgres, secrets: LocalSecr
     for (const database of databases) {
       if (!existing.has(database)) await superuser.unsafe(`create database "${database}" owner domicile_owner`);
       await superuser.unsafe(`revoke connect on database "${database}" from public`);
-      await admit(superuser, database, "app", secrets.appPasswords[database]);
-      if (database === "global") continue;
-      await admit(superuser, database, "audit", secrets.auditPasswords[database]);
-      await admit(superuser, database, "archiver", secrets.archiverPasswords[database]);
-      await admit(superuser, database, "webhooks", secrets.webhooksPasswords[database]);
     }
+    for (const role of loginRoles(secrets)) await admit(superuser, role);
   } finally {
     await superuser.end();
   }
@@ -36,18 +33,12 @@ export async function prepareDatabases(server: LocalPostgres, secrets: LocalSecr
   );
 }
 
-/** Each login role is a member of one role that the migrations grant to, and may connect to its own database alone. */
-async function admit(
-  superuser: postgres.Sql,
-  database: string,
-  member: "app" | "audit" | "archiver" | "webhooks",
-  password: string,
-): Promise<void> {
-  const role = `${database}_${member}`;
-  const [known] = await superuser`select from pg_roles where rolname = ${role}`;
-  if (known === undefined) await superuser.unsafe(`create role ${role} login in role domicile_${member}`);
-  await superuser.unsafe(`alter role ${role} password '${password}'`);
-  await superuser.unsafe(`grant connect on database "${database}" to ${role}`);
+/** Creates a login role, or sets its password, and lets it connect to its own database alone. */
+async function admit(superuser: postgres.Sql, { user, password, database, memberOf }: LoginRole): Promise<void> {
+  const [known] = await superuser`select from pg_roles where rolname = ${user}`;
+  if (known === undefined) await superuser.unsafe(`create role ${user} login in role ${memberOf}`);
+  await superuser.unsafe(`alter role ${user} password '${password}'`);
+  await superuser.unsafe(`grant connect on database "${database}" to ${user}`);
 }
 
 async function migrateDatabase(url: string, database: string): Promise<void> {

@@ -3,12 +3,14 @@ import { join, resolve } from "node:path";
 import type { WorkerdStructuredLog } from "miniflare";
 import { databaseUrls } from "./database-urls.ts";
 import { startGuardian } from "./guardian.ts";
+import { loginRoles } from "./login-roles.ts";
 import { prepareDatabases, type databases } from "./migrate.ts";
 import { endOrphans, forgetProcesses } from "./orphans.ts";
 import { removePostgres, startPostgres, type LocalPostgres } from "./postgres.ts";
 import { localSecrets, type LocalSecrets } from "./secrets.ts";
 import { Broker } from "./queues/broker.ts";
 import { serveQueues } from "./queues/server.ts";
+import { startSupervisedPooler, type SupervisedPooler } from "./supervised-pooler.ts";
 import type { WorkerName } from "./bundle.ts";
 import { Runtimes } from "./runtimes.ts";
 
@@ -72,14 +74,14 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const variables: Record<string, string> = {};
   const services = await startServices(options);
   const { stateDir, secrets, postgres, queues } = services;
-  const databases = databaseUrls((...of) => postgres.url(...of), secrets, options.replicaUrl);
+  const databases = databaseUrls(loginRoles(secrets), services.pooler.port, options.replicaUrl);
   const runtimes = new Runtimes({
     stateDir,
     workers: { port, databases, secrets, variables, queues: services.queuesAddress },
     queues,
     consumersApart: options.consumersApart ?? false,
     onLogs: collector(logs, options.onLog),
-    onFault: options.onFault ?? ((message) => console.error(message)),
+    onFault: faultReporter(options),
   });
   const close = async (): Promise<void> => {
     await runtimes.stop();
@@ -122,6 +124,7 @@ interface Services {
   readonly stateDir: string;
   readonly secrets: LocalSecrets;
   readonly postgres: LocalPostgres;
+  readonly pooler: SupervisedPooler;
   readonly queues: Broker;
   /** Where the queues listen, as `127.0.0.1:1234`. */
   readonly queuesAddress: string;
@@ -136,16 +139,25 @@ async function startServices(options: PlatformOptions): Promise<Services> {
   const guardian = startGuardian({ stateDir, temporary });
   const secrets = await localSecrets(stateDir);
   const postgres = await startPostgres(stateDir, secrets.superuserPassword);
+  const roles = loginRoles(secrets);
+  const pooler = await startSupervisedPooler({
+    stateDir,
+    postgresPort: postgres.port,
+    roles,
+    onFault: faultReporter(options),
+  });
   const queues = new Broker(join(stateDir, "queues"), { keepsHistory: keepsQueueHistory });
   const server = await serveQueues(queues);
   return {
     stateDir,
     secrets,
     postgres,
+    pooler,
     queues,
     queuesAddress: `127.0.0.1:${server.port}`,
     stop: async () => {
       await server.close();
+      await pooler.close();
       await postgres.stop();
       forgetProcesses(stateDir);
       if (temporary) {
@@ -155,6 +167,10 @@ async function startServices(options: PlatformOptions): Promise<Services> {
       await guardian.release();
     },
   };
+}
+
+function faultReporter({ onFault }: PlatformOptions): (message: string) => void {
+  return onFault ?? ((message) => console.error(message));
 }
 
 function collector(logs: WorkerdStructuredLog[], onLog: PlatformOptions["onLog"]) {

@@ -21,8 +21,6 @@ const settings = {
   listen_addresses: "127.0.0.1",
   unix_socket_directories: "",
   max_connections: "200",
-  // Every invocation of a Worker connects anew, and here without Hyperdrive's pool. The passwords are 256 random bits: stretching them adds nothing.
-  scram_iterations: "1",
   shared_buffers: "64MB",
   log_min_messages: "fatal",
 };

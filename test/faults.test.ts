@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { decodeProtectedHeader } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ask, type Answer } from "../dev/api.ts";
+import { processes } from "../dev/processes.ts";
 import { newDataKey, newSessionKey, type LocalSecrets } from "../dev/secrets.ts";
 import { startOwnPlatform, type OwnPlatform } from "./own-platform.ts";
 import { eventually } from "./world.ts";
@@ -67,6 +68,16 @@ describe("faults", () => {
     const signOut = await ask(own.platform.baseUrl, "/v1/sessions/current", { method: "DELETE", token });
     expect(signOut.status).toBe(204);
     expect((await get("/v1/limits", token)).status).toBe(401);
+  });
+
+  it("serves again after kill -9 of the connection pooler", async () => {
+    const { token } = await own.user("pooler@own.example", "member", "us");
+    const poolers = processes().filter(
+      ({ parent, command }) => parent === process.pid && /pooler.process/.test(command),
+    );
+    expect(poolers).toHaveLength(1);
+    for (const { pid } of poolers) process.kill(pid, "SIGKILL");
+    await eventually(async () => (await get("/v1/me", token)).status === 200, 10_000);
   });
 
   it("keeps a sign-out through a kill, and a session through another", async () => {

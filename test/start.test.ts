@@ -86,9 +86,13 @@ function leftOver(): string[] {
 /** The processes below a process. */
 function descendants(pid: number): number[] {
   const all = processes();
-  const below = (parent: number): number[] =>
-    all.filter((one) => one.parent === parent).flatMap((one) => [one.pid, ...below(one.pid)]);
-  return below(pid);
+  const below = new Set<number>([pid]);
+  for (let before = 0; before !== below.size;) {
+    before = below.size;
+    for (const one of all) if (below.has(one.parent)) below.add(one.pid);
+  }
+  below.delete(pid);
+  return [...below];
 }
 
 /** The workerds below a process. */

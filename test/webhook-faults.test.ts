@@ -77,6 +77,32 @@ describe("kill -9 of everything that runs", () => {
   }, 90_000);
 });
 
+describe("an endpoint that takes too long", () => {
+  it("is given up after the timeout and tried again, and its attempt is listed as a timeout", async () => {
+    const { platform } = world.own;
+    platform.variables["WEBHOOK_TIMEOUT_MS"] = "700";
+    await platform.restartWorkers();
+    try {
+      await world.endpoint("/late");
+      world.receiver.answer = () => ({ status: 204, hang: true });
+      const id = await world.emit("late.one");
+      await eventually(async () => world.at("/late").length === 2, 10_000);
+      world.receiver.answer = () => ({ status: 204 });
+      await world.untilDelivered(id, "/late");
+      const { body } = await ask<{ data: { attempts: object[] }[] }>(
+        platform.baseUrl,
+        `/v1/deliveries?event_id=${id}`,
+        { token: world.token },
+      );
+      expect(body.data[0]?.attempts[0]).toMatchObject({ number: 1, status_code: null, error: "timeout" });
+    } finally {
+      world.receiver.answer = () => ({ status: 204 });
+      delete platform.variables["WEBHOOK_TIMEOUT_MS"];
+      await platform.restartWorkers();
+    }
+  }, 60_000);
+});
+
 describe("a queue that refuses", () => {
   it("delays what was parked until the sweeper comes, when its endpoint is enabled again", async () => {
     const { token } = world;
@@ -110,6 +136,33 @@ describe("without Postgres", () => {
     await wait(1000);
     await world.own.platform.postgres.start();
     expect(await world.untilDelivered(id, "/outage")).toBe(1);
+  }, 60_000);
+
+  it("delivers once when the connection hangs while it posts, though Postgres accepts others", async () => {
+    await world.endpoint("/hung");
+    const id = await emitAndHold("hung.one", "/hung");
+    const backends = await webhookBackends();
+    expect(backends.length).toBeGreaterThan(0);
+    for (const pid of backends) process.kill(pid, "SIGSTOP");
+    try {
+      expect(await world.untilDelivered(id, "/hung")).toBe(1);
+    } finally {
+      for (const pid of backends) resume(pid);
+    }
+  }, 90_000);
+
+  it("delivers once, without a pause, when Postgres closes the connection while it posts", async () => {
+    const pauses = (): number =>
+      world.own.platform.logs.filter(({ message }) => message.includes('"courier.paused"')).length;
+    await world.endpoint("/closed");
+    const before = pauses();
+    const id = await emitAndHold("closed.one", "/closed");
+    await withSql(
+      world.own.platform.superuserUrl("us"),
+      (sql) => sql`select pg_terminate_backend(pid) from pg_stat_activity where usename = 'us_webhooks'`,
+    );
+    expect(await world.untilDelivered(id, "/closed")).toBe(1);
+    expect(pauses()).toBe(before);
   }, 60_000);
 
   it("decrypts nothing when the audit record cannot be had", async () => {
@@ -200,6 +253,33 @@ describe("a dead letter that was taken up again", () => {
     expect(await world.untilDelivered(id, "/slow")).toBe(2);
   }, 90_000);
 });
+
+/** Emits an event, and returns when it has come to an endpoint that responds 900 ms later: until then the Courier keeps its connection. */
+async function emitAndHold(type: string, path: string): Promise<string> {
+  world.receiver.answer = () => ({ status: 204, afterMs: 900 });
+  const id = await world.emit(type);
+  await eventually(async () => world.at(path).length === 1);
+  world.receiver.answer = () => ({ status: 204 });
+  return id;
+}
+
+/** The processes of the connections that the role of the webhooks has to the region's Postgres. */
+async function webhookBackends(): Promise<number[]> {
+  const rows = await withSql(
+    world.own.platform.superuserUrl("us"),
+    (sql) => sql`select pid from pg_stat_activity where usename = 'us_webhooks'`,
+  );
+  return rows.map(({ pid }) => Number(pid));
+}
+
+/** Lets a stopped process go on, if it still exists. */
+function resume(pid: number): void {
+  try {
+    process.kill(pid, "SIGCONT");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
 
 /** Transactions that the region's Postgres has committed. */
 async function commits(): Promise<number> {

@@ -1,7 +1,7 @@
 import postgres from "postgres";
 import { ask } from "../../dev/api.ts";
 import type { Platform } from "../../dev/platform.ts";
-import { quantile } from "./quantile.ts";
+import { quantile } from "../quantile.ts";
 
 const days = 60;
 /** Rows that are compared: a small log and a large one. */

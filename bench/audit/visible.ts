@@ -1,7 +1,7 @@
 import postgres from "postgres";
 import { ask, type Answer } from "../../dev/api.ts";
 import type { Platform } from "../../dev/platform.ts";
-import { quantile } from "./quantile.ts";
+import { quantile } from "../quantile.ts";
 
 /** Requests a second, and for how many seconds. */
 const rate = 50;

@@ -1,7 +1,7 @@
-// `npm run bench`: the gateway path (recognise, two limits, hand to the origin) of Domicile against the stack of baseline.ts, side by
-// side in one run: requests per second, CPU per request over all processes of each stack, latency. Needs wrk and redis-server.
+// `npm run bench`: the gateway path (recognise, two limits, hand to the origin) of Domicile against the stack of
+// baseline.ts, side by side in one run: requests per second, CPU per request over all processes of each stack, latency.
+// Needs wrk and redis-server.
 import { execFile, fork, spawn, type ChildProcess } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +12,10 @@ import { expectStatus } from "../../dev/api.ts";
 import { freePort } from "../../dev/free-port.ts";
 import { startPlatform, type Platform } from "../../dev/platform.ts";
 import { removePostgres } from "../../dev/postgres.ts";
+import { createSession } from "../baseline/sessions.ts";
 import { cpuSeconds } from "../cpu.ts";
+import { limitPolicies } from "../limits.ts";
+import { median } from "../quantile.ts";
 
 const principals = Number(process.env["PRINCIPALS"] ?? 50);
 const rounds = Number(process.env["ROUNDS"] ?? 3);
@@ -57,12 +60,11 @@ async function startBaseline(origin: string): Promise<Contender> {
   });
   children.push(redis);
   const client = new Redis({ port: redisPort, retryStrategy: () => 100, maxRetriesPerRequest: null });
-  const tokens = Array.from({ length: principals }, () => randomBytes(32).toString("base64url"));
-  await Promise.all(
-    tokens.map((token, at) =>
-      client.set(`session:${token}`, JSON.stringify({ user: `user-${at}`, customer: "acme" }), "EX", 3600),
-    ),
-  );
+  // Redis may not listen yet. ioredis reports each attempt to connect as an error, and holds commands until one
+  // succeeds.
+  client.on("error", () => undefined);
+  const users = Array.from({ length: principals }, (_, at) => `user-${at}`);
+  const tokens = await Promise.all(users.map((user) => createSession(client, { user, customer: "acme" })));
   client.disconnect();
   const server = await forkListening("baseline.ts", { REDIS_PORT: String(redisPort), ORIGIN: origin });
   return contender("Fastify, Redis", `http://127.0.0.1:${server.port}`, tokens, [server.pid, redis.pid ?? 0]);
@@ -71,11 +73,8 @@ async function startBaseline(origin: string): Promise<Contender> {
 async function startDomicile(platform: Platform, origin: string): Promise<Contender> {
   const { baseUrl, secrets } = platform;
   const operator = { token: secrets.operatorToken };
-  const policies = [
-    { name: "sec", quota: 1_000_000, window_seconds: 1 },
-    { name: "min", quota: 1_000_000, window_seconds: 60 },
-  ];
-  await expectStatus(200, baseUrl, "/operator/v1/tiers/bench", { ...operator, method: "PUT", body: { policies } });
+  const tier = { policies: limitPolicies };
+  await expectStatus(200, baseUrl, "/operator/v1/tiers/bench", { ...operator, method: "PUT", body: tier });
   const upstreams = { us: origin };
   const wanted = { name: "Bench", tier: "bench", allowed_regions: ["us"], default_region: "us", upstreams };
   const customer = await expectStatus<{ id: string }>(201, baseUrl, "/operator/v1/customers", {
@@ -123,10 +122,6 @@ async function measure({ url, tokens, pids }: Contender, duration: number): Prom
     p50: report.p50,
     p99: report.p99,
   };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 function summarize(measured: readonly Measured[]): Measured {

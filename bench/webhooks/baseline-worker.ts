@@ -1,8 +1,9 @@
-// The baseline's worker: signs by `standardwebhooks` and posts by fetch. With `RECORDS=1` it writes each try to Postgres, as Domicile does.
+// The baseline's worker: signs by `standardwebhooks` and posts by fetch. With `RECORDS=1` it writes each attempt to
+// Postgres, as Domicile does.
 import { Worker, type Job } from "bullmq";
 import postgres from "postgres";
 import { Webhook } from "standardwebhooks";
-import { concurrency, queueOf, type Endpoint, type Work } from "./baseline-work.ts";
+import { concurrency, queueOf, type Endpoint, type Work } from "../baseline/jobs.ts";
 
 const endpoints = JSON.parse(process.env["ENDPOINTS"] ?? "[]") as Endpoint[];
 const targets = endpoints.map(({ url, secret }) => ({ url, webhook: new Webhook(secret) }));
@@ -33,10 +34,8 @@ async function deliver({ data: { id, endpoint, body }, attemptsMade }: Job<Work>
 }
 
 const connection = { port: Number(process.env["REDIS_PORT"]), maxRetriesPerRequest: null };
-const names = new Set(endpoints.map(queueOf));
+const names = new Set(endpoints.map(({ number }) => queueOf(number)));
 const workers = [...names].map((name) => new Worker<Work>(name, deliver, { connection, concurrency }));
 await Promise.all(workers.map((worker) => worker.waitUntilReady()));
 process.once("disconnect", () => process.exit());
-// The signal of a Ctrl-C comes here too; the API sees to the end.
-process.on("SIGINT", () => undefined);
 process.send?.("ready");

@@ -1,57 +1,82 @@
-import { expectStatus } from "../../dev/api.ts";
-import type { Contender } from "./contender.ts";
-import { epochMs } from "./clock.ts";
+import { Pool } from "undici";
+import { epochMs } from "../clock.ts";
+import type { Contender } from "../contender.ts";
+import { emitEvent } from "../event.ts";
+import { clientOptions, Failures, send } from "../request.ts";
 
-/** Requests under way at once where only their number matters. */
+/** Concurrent requests where only the number of events matters. */
 const concurrency = 16;
+/** How long a request may take, in milliseconds. */
+const timeoutMs = 30_000;
+/** The pause after a failed request where it is sent again, in milliseconds. */
+const pauseMs = 200;
 
-/** An event, when it was sent, and when the API had answered, epoch milliseconds. */
+/** An accepted event, when it was sent, and when the response had arrived, epoch milliseconds. */
 export interface Emitted {
   readonly id: string;
-  readonly asked: number;
-  readonly answered: number;
+  readonly requestedAt: number;
+  readonly acceptedAt: number;
 }
 
-/** Emits so many events, as fast as the API takes them from a few clients. */
-export async function emitAll(contender: Contender, events: number): Promise<readonly Emitted[]> {
-  const emitted: Emitted[] = [];
+/** What came of the requests: the events with a 202, and the requests without one. */
+export interface Emission {
+  readonly accepted: readonly Emitted[];
+  readonly failures: Failures;
+}
+
+/**
+ * Emits until `events` are accepted, as fast as the API takes them from a few clients. Rejects when more requests than
+ * that have failed.
+ */
+export async function emitAll(contender: Contender, events: number): Promise<Emission> {
+  const accepted: Emitted[] = [];
+  const failures = new Failures();
+  const pool = new Pool(contender.baseUrl, clientOptions(timeoutMs));
   let left = events;
-  const client = async (): Promise<void> => {
-    while (left-- > 0) emitted.push(await emit(contender));
+  const runClient = async (): Promise<void> => {
+    while (left > 0 && failures.total <= events) {
+      left -= 1;
+      const emitted = await emit(pool, contender, failures);
+      if (emitted !== null) {
+        accepted.push(emitted);
+        continue;
+      }
+      left += 1;
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
   };
-  await Promise.all(Array.from({ length: concurrency }, client));
-  return emitted;
+  await Promise.all(Array.from({ length: concurrency }, runClient));
+  await pool.destroy();
+  if (accepted.length < events)
+    throw new Error(
+      `${accepted.length} of ${events} events were accepted; ${failures.total} requests failed (${failures.describe()})`,
+    );
+  return { accepted, failures };
 }
 
-/** Emits so many events at a rate, whenever the answers come. */
-export async function emitAt(contender: Contender, perSecond: number, events: number): Promise<readonly Emitted[]> {
+/** Sends `events` requests at a rate, whether or not responses arrive. Rejects when all fail. */
+export async function emitAt(contender: Contender, perSecond: number, events: number): Promise<Emission> {
+  const failures = new Failures();
+  const pool = new Pool(contender.baseUrl, clientOptions(timeoutMs));
   const began = performance.now();
-  const asking: Promise<Emitted>[] = [];
+  const emitting: Promise<Emitted | null>[] = [];
   for (let at = 0; at < events; at++) {
     const pause = began + (at * 1000) / perSecond - performance.now();
-    if (pause > 0) await new Promise((next) => setTimeout(next, pause));
-    asking.push(emit(contender));
+    if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
+    emitting.push(emit(pool, contender, failures));
   }
-  return Promise.all(asking);
+  const accepted = (await Promise.all(emitting)).filter((one) => one !== null);
+  await pool.destroy();
+  if (accepted.length === 0)
+    throw new Error(`none of ${events} events was accepted at ${perSecond}/s (${failures.describe()})`);
+  return { accepted, failures };
 }
 
-async function emit({ baseUrl, token }: Contender): Promise<Emitted> {
-  const asked = epochMs();
-  const answer = await expectStatus<{ id: string }>(202, baseUrl, "/v1/events", { method: "POST", token, body: event });
-  return { id: answer.body.id, asked, answered: epochMs() };
+async function emit(pool: Pool, { token }: Contender, failures: Failures): Promise<Emitted | null> {
+  const requestedAt = epochMs();
+  const outcome = await send(pool, token, emitEvent);
+  const acceptedAt = epochMs();
+  if (outcome.ok) return { id: (JSON.parse(outcome.body) as { id: string }).id, requestedAt, acceptedAt };
+  failures.add(outcome.reason);
+  return null;
 }
-
-const event = {
-  type: "invoice.paid",
-  data: {
-    id: "inv_01hzx8m9k2",
-    customer: { id: "42", name: "Ada Lovelace", email: "ada@acme.example" },
-    lines: [
-      { description: "Pro plan, November", quantity: 1, amount: 4900 },
-      { description: "Seats", quantity: 12, amount: 12_000 },
-    ],
-    currency: "usd",
-    total: 16_900,
-    paid_at: "2026-11-23T08:00:00Z",
-  },
-};

@@ -57,6 +57,8 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
   #writing: { readonly began: number } | null = null;
   /** Customers whose trees have grown since they were signed. */
   readonly #grown = new Set<string>();
+  /** Calls under way that use the store. */
+  #calls = 0;
   #entries = 0;
   #lagMs: number | null = null;
 
@@ -71,6 +73,10 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
 
   /** Writes the entries of messages; one outcome for each, in order. What is written already is written. Never rejects for one message's sake. */
   async write(messages: AuditMessage[]): Promise<WriteOutcome[]> {
+    return this.#withStore(() => this.#writeAll(messages));
+  }
+
+  async #writeAll(messages: readonly AuditMessage[]): Promise<WriteOutcome[]> {
     const keys = await this.#ports.sealingKeys();
     const outcomes: WriteOutcome[] = [];
     for (let at = 0; at < messages.length; at += messagesAtOnce) {
@@ -88,6 +94,10 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
 
   /** Signs a customer's tree as it is now. Rejects when Postgres or the bucket is away. */
   async checkpoint(customerId: string): Promise<Signed> {
+    return this.#withStore(() => this.#sign(customerId));
+  }
+
+  async #sign(customerId: string): Promise<Signed> {
     const signed = await this.#notary.sign(customerId, await this.#writer.frontierOf(customerId));
     if (signed.kind === "signed") this.#settle(customerId);
     return signed;
@@ -100,10 +110,24 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
 
   /** Empties the outbox and signs what has grown. Never rejects: what is left over is what the next alarm is for. */
   override async alarm(): Promise<void> {
-    await this.#emptyOutbox().catch((error: unknown) => this.#complain("audit.outbox_stuck", {}, error));
-    await this.#signGrown();
+    await this.#withStore(async () => {
+      await this.#emptyOutbox().catch((error: unknown) => this.#complain("audit.outbox_stuck", {}, error));
+      await this.#signGrown();
+    });
     if (this.#outbox.size > 0) await this.#wakeBy(Date.now() + outboxRetryMs);
     else if (this.#grown.size > 0) await this.#wakeBy(Date.now() + this.#ports.checkpointMs);
+  }
+
+  /** Runs a call that uses the store. The last one to end releases the connection: an open one keeps the object awake and billed. */
+  async #withStore<T>(call: () => Promise<T>): Promise<T> {
+    this.#calls += 1;
+    try {
+      return await call();
+    } finally {
+      this.#calls -= 1;
+      // The caller does not wait until the connection is closed.
+      if (this.#calls === 0) this.ctx.waitUntil(this.#ports.store.release());
+    }
   }
 
   async #signGrown(): Promise<void> {
@@ -112,7 +136,7 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
     for (const customerId of waiting) {
       try {
         // oxlint-disable-next-line no-await-in-loop -- one after the other: this is background work
-        const signed = await this.checkpoint(customerId);
+        const signed = await this.#sign(customerId);
         if (signed.kind === "tampered") this.#settle(customerId);
       } catch (error) {
         this.#complain("audit.not_signed", { customer: customerId }, error);
@@ -143,7 +167,7 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
       const messages = this.#outbox.oldest(outboxBatch);
       if (messages.length === 0) return;
       // oxlint-disable-next-line no-await-in-loop -- a batch after the other
-      const outcomes = await this.write(messages);
+      const outcomes = await this.#writeAll(messages);
       for (const [at, message] of messages.entries()) {
         const outcome = outcomes[at] ?? { kind: "away" };
         if (outcome.kind === "poison") {

@@ -49,4 +49,6 @@ export interface AuditStore {
   hashesOf(customerId: string): HashSource;
   /** Keeps a signed checkpoint, beside the bucket. */
   keepCheckpoint(customerId: string, size: number, note: string): Promise<void>;
+  /** Says that nothing follows for now: closes the connection, unless the traffic is dense. */
+  release(): Promise<void>;
 }

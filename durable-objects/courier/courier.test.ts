@@ -1,4 +1,4 @@
-import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { courierWorld as world } from "../test-worker/courier-world.ts";
@@ -40,6 +40,19 @@ function statusOf(id: string) {
 /** A promise, and what ends it. */
 function held() {
   return Promise.withResolvers<void>();
+}
+
+/** When the Courier's alarm is set, epoch milliseconds, and the rows that it has written since it was loaded. */
+function storageOf(): Promise<{ alarm: number | null; rows: number }> {
+  return runInDurableObject(courier(), async (_object, { storage }) => ({
+    alarm: await storage.getAlarm(),
+    rows: storage.sql.exec<{ rows: number }>("select total_changes() as rows").one().rows,
+  }));
+}
+
+/** Waits until the Courier has nothing left to do for the `times`th time. */
+function untilReleased(times = 1): Promise<void> {
+  return vi.waitFor(() => expect(world.released.get(name)).toBe(times));
 }
 
 describe("the Courier of an endpoint", () => {
@@ -148,5 +161,113 @@ describe("the Courier of an endpoint", () => {
     await courier().wake(name);
     await vi.waitFor(() => expect(world.disabled).toContain("gone"));
     expect(statusOf("gone")).toBe("dead_letter");
+  });
+});
+
+describe("a Courier that has nothing left to do", () => {
+  it("leaves neither a connection nor an alarm, and has written one row for its first delivery and none for the next", async () => {
+    for (const [at, id] of ["first", "second"].entries()) {
+      world.add(id);
+      await courier().wake(name);
+      await untilReleased(at + 1);
+      expect(statusOf(id)).toBe("delivered");
+      expect(world.connected).not.toContain(name);
+      expect(await storageOf()).toEqual({ alarm: null, rows: 1 });
+    }
+    expect(posted).toEqual(["first", "second"]);
+  });
+
+  it("has nothing left when the sweep wakes it for nothing", async () => {
+    await courier().wake(name);
+    await untilReleased();
+    expect(world.connected).not.toContain(name);
+    expect(await storageOf()).toEqual({ alarm: null, rows: 1 });
+  });
+
+  it("sets a safety alarm when its work lasts, and deletes it when the work ends", async () => {
+    world.add("slow");
+    const answering = held();
+    answer = async () => {
+      await answering.promise;
+      return new Response(null, { status: 204 });
+    };
+    await courier().wake(name);
+    await vi.waitFor(() => expect(posted).toEqual(["slow"]));
+    expect((await storageOf()).alarm).toBeNull();
+    const began = Date.now();
+    await vi.waitFor(async () => expect((await storageOf()).alarm).not.toBeNull(), { timeout: 5000 });
+    const { alarm, rows } = await storageOf();
+    expect((alarm ?? 0) - began).toBeGreaterThan(30_000);
+    expect(rows).toBe(2);
+    answering.resolve();
+    await untilReleased();
+    expect(statusOf("slow")).toBe("delivered");
+    expect(await storageOf()).toEqual({ alarm: null, rows: 3 });
+  });
+
+  it("has left a failed attempt to the queue, without an alarm", async () => {
+    world.add("again", { tries: 4, attempts: 4 });
+    answer = async () => new Response(null, { status: 500 });
+    await courier().wake(name);
+    await untilReleased();
+    expect(world.enqueued).toHaveLength(1);
+    expect(world.connected).not.toContain(name);
+    expect(await storageOf()).toEqual({ alarm: null, rows: 1 });
+  });
+
+  it("has set one alarm for a failed attempt whose message the queue refused", async () => {
+    world.add("again", { tries: 4, attempts: 4 });
+    world.queueRefuses = true;
+    answer = async () => new Response(null, { status: 500 });
+    await courier().wake(name);
+    await untilReleased();
+    expect(await storageOf()).toEqual({ alarm: world.deliveries.get("again")?.due, rows: 2 });
+  });
+
+  it("has set one alarm for a dead letter, at its probe, and does not set it again", async () => {
+    world.add("last", { tries: 5, attempts: 5 });
+    answer = async () => new Response(null, { status: 500 });
+    const began = Date.now();
+    await courier().wake(name);
+    await untilReleased();
+    const parked = await storageOf();
+    // The endpoint's id, the probe and the alarm.
+    expect(parked.rows).toBe(3);
+    expect((parked.alarm ?? 0) - began).toBeGreaterThanOrEqual(15_000);
+    expect((parked.alarm ?? 0) - began).toBeLessThan(20_000);
+    await courier().wake(name);
+    await untilReleased(2);
+    expect(await storageOf()).toEqual(parked);
+  });
+});
+
+describe("a Courier that dies while it posts", () => {
+  /** Kills the Courier while the endpoint has not responded to its first request; `lasting`: once it has its safety alarm. */
+  async function killWhilePosting(lasting: boolean): Promise<void> {
+    world.add("interrupted");
+    answer = () => new Promise(() => undefined);
+    await courier().wake(name);
+    await vi.waitFor(() => expect(posted).toEqual(["interrupted"]));
+    if (lasting) await vi.waitFor(async () => expect((await storageOf()).alarm).not.toBeNull(), { timeout: 5000 });
+    await expect(
+      runInDurableObject(courier(), (_object, state) => state.abort("killed by the test")),
+    ).rejects.toThrow();
+    answer = async () => new Response(null, { status: 204 });
+  }
+
+  it("posts again when the region's sweep wakes it", async () => {
+    await killWhilePosting(false);
+    expect((await storageOf()).alarm).toBeNull();
+    await courier().wake(name);
+    await vi.waitFor(() => expect(statusOf("interrupted")).toBe("delivered"));
+    expect(posted).toEqual(["interrupted", "interrupted"]);
+  });
+
+  it("posts again by its safety alarm when the work had lasted", async () => {
+    await killWhilePosting(true);
+    expect(await runDurableObjectAlarm(courier())).toBe(true);
+    await vi.waitFor(() => expect(statusOf("interrupted")).toBe("delivered"));
+    expect(posted).toEqual(["interrupted", "interrupted"]);
+    await vi.waitFor(async () => expect((await storageOf()).alarm).toBeNull());
   });
 });

@@ -1,7 +1,11 @@
 import { DurableObject } from "cloudflare:workers";
+import { Alarm } from "./alarm.ts";
+import { earlier, parkedDueAt, pendingDueAt, type Schedule } from "./due.ts";
+import { logError } from "./log-error.ts";
 import { concurrentTries, hasFailedTooLong, nextStep, redrive, type Result } from "./policy.ts";
 import { post } from "./post.ts";
 import { Probe } from "./probe.ts";
+import { retryMessages } from "./retry-messages.ts";
 import { Results } from "./results.ts";
 import { Signal, within } from "./signal.ts";
 import type { CourierPorts, Outgoing, Pulled } from "./ports.ts";
@@ -12,23 +16,24 @@ const pullRows = 25;
 const staleMs = 2000;
 /** Results written at once. */
 const writeRows = 100;
-/** By when work that was begun is looked at again, should the object have died meanwhile, in milliseconds. */
+/** Work that lasts this long sets the safety alarm, in milliseconds. Until then the region's sweep is enough to recover from a crash. */
+const longWorkMs = 2000;
+/** The safety alarm fires after this time, should the object have died or been evicted in the middle of its work, in milliseconds. */
 const safetyMs = 35_000;
 /** How long one alarm stays with the work, in milliseconds. */
 const alarmMs = 300_000;
 /** What is due so soon is waited for; what is due later comes back through the queue. In milliseconds. */
 const nearMs = 2500;
-/** How long after its time a delivery is looked at although no message has come, in milliseconds. */
-const overdueMs = 1000;
 /** The pause after Postgres was away, in milliseconds. */
 const awayMs = 5000;
-/** An endpoint that has not been read. */
-const none = { nextDue: null, parkedDue: null, failingSince: null, enabled: false };
 
 /**
  * Delivers to one endpoint. What is due, Postgres knows; a message only says that it is time to look. At most five tries are under way at
  * once (one, and in order, where the endpoint asked for that). A result is kept here until Postgres has it: what was delivered is never posted
  * again, but where the object died between an answer and its result.
+ *
+ * An open socket, a timer or a `fetch` under way keeps the object awake and billed; an alarm wakes it once more. So when nothing is due, the
+ * connection is closed and no alarm is left (docs/object-lifetimes.md).
  */
 export class CourierObject<Env> extends DurableObject<Env> {
   readonly #ports: CourierPorts;
@@ -48,31 +53,44 @@ export class CourierObject<Env> extends DurableObject<Env> {
   #awayUntil = 0;
   #running: Promise<void> | null = null;
   readonly #signal = new Signal();
-  #alarmAt: number | null = null;
+  readonly #alarm: Alarm;
+  /** Whether `alarm` is running: the runtime calls it again if the object dies, so no other alarm is needed. */
+  #inAlarm = false;
+  /** When the work under way began, epoch milliseconds. */
+  #workSince = 0;
+  /** Whether the queue refused a message of a delivery that is still to come. */
+  #refused = false;
 
   constructor(ctx: DurableObjectState, env: Env, ports: CourierPorts) {
     super(ctx, env);
     this.#ports = ports;
     this.#results = new Results(ctx.storage.sql);
     this.#probe = new Probe(ctx.storage.kv);
+    this.#alarm = new Alarm(ctx.storage);
   }
 
-  /** Says that something is due at the endpoint. When this resolves, the object will look, even if it dies meanwhile. */
+  /**
+   * Says that something is due at the endpoint. The object looks at once; if it dies before it has delivered, its safety alarm or the region's
+   * sweep finds the delivery in Postgres.
+   */
   async wake(endpointId: string): Promise<void> {
     if (this.ctx.storage.kv.get("endpoint") === undefined) this.ctx.storage.kv.put("endpoint", endpointId);
-    await this.#alarmBy(Date.now() + safetyMs);
     this.#more = true;
     this.ctx.waitUntil(this.#run());
   }
 
   /** Takes up what was left, and probes when it is time to. */
   override async alarm(): Promise<void> {
-    this.#alarmAt = null;
+    this.#alarm.fired();
+    this.#inAlarm = true;
     this.#more = true;
-    const done = this.#run();
-    // Waited for, so that the runtime comes again if the object dies; but an alarm may not last longer than a quarter of an hour.
-    await within(done, alarmMs);
-    if (this.#running !== null) await this.#alarmBy(Date.now() + 1);
+    try {
+      // Waited for, so that the runtime comes again if the object dies; but an alarm may not last longer than a quarter of an hour.
+      const done = await within(this.#run(), alarmMs);
+      if (!done) await this.#alarm.setBy(Date.now() + 1);
+    } finally {
+      this.#inAlarm = false;
+    }
   }
 
   /** Works until nothing is due; those who come meanwhile join in. */
@@ -83,6 +101,7 @@ export class CourierObject<Env> extends DurableObject<Env> {
   }
 
   async #work(): Promise<void> {
+    this.#workSince = Date.now();
     try {
       // oxlint-disable-next-line no-await-in-loop -- a round after the other
       while (await this.#round());
@@ -90,16 +109,13 @@ export class CourierObject<Env> extends DurableObject<Env> {
       // Postgres, or the configuration, is away: nothing is lost, and it is looked at again.
       this.#awayUntil = Date.now() + awayMs;
       this.#results.spill();
-      const name = error instanceof Error ? error.name : typeof error;
-      console.error(
-        JSON.stringify({ level: "error", event: "courier.paused", endpoint: this.#endpointId, error: name }),
-      );
+      logError("courier.paused", { endpoint: this.#endpointId }, error);
     } finally {
       // In one step with the last look at what is to be done: who comes after this begins anew.
       this.#running = null;
     }
     if (this.#more && Date.now() >= this.#awayUntil) return this.#run();
-    await this.#setNextAlarm();
+    await this.#rest();
   }
 
   /** Writes, reads and begins what there is, then waits for something to happen. False when there is nothing to wait for. */
@@ -116,17 +132,19 @@ export class CourierObject<Env> extends DurableObject<Env> {
     // With something in hand that there is no room for, what is due besides has to wait for it.
     const dueInMs = this.#more ? Infinity : this.#dueAt - Date.now();
     if (this.#active.size === 0 && this.#ready.length === 0 && dueInMs > nearMs) return false;
-    await this.#signal.within(Math.max(1, Math.min(waitMs, dueInMs, safetyMs)));
+    const untilLongMs = this.#workSince + longWorkMs - Date.now();
+    if (untilLongMs <= 0) await this.#setSafetyAlarm();
+    await this.#signal.within(Math.max(1, Math.min(waitMs, dueInMs, untilLongMs > 0 ? untilLongMs : safetyMs)));
     return true;
   }
 
   /** When something will be due that is not now, epoch milliseconds: a delivery, a dead letter to take up, a probe. */
   get #dueAt(): number {
-    const { nextDue, parkedDue, failingSince, enabled } = this.#endpoint ?? none;
-    if (!enabled) return Infinity;
-    const parkedAt =
-      failingSince === null ? Math.max(parkedDue ?? Infinity, this.#redriveAt) : (this.#probe.at ?? Infinity);
-    return Math.min(nextDue ?? Infinity, parkedDue === null ? Infinity : parkedAt);
+    return Math.min(pendingDueAt(this.#schedule), parkedDueAt(this.#schedule));
+  }
+
+  get #schedule(): Schedule {
+    return { endpoint: this.#endpoint, redriveAt: this.#redriveAt, probeAt: this.#probe.at };
   }
 
   /** Begins tries as far as there is room for them; returns for how long there is not, in milliseconds. */
@@ -162,8 +180,7 @@ export class CourierObject<Env> extends DurableObject<Env> {
       if (Date.now() < this.#awayUntil) this.#results.spill();
       this.#ports.observe({ ...tried, excerpt: null });
     } catch (error) {
-      const name = error instanceof Error ? error.name : typeof error;
-      console.error(JSON.stringify({ level: "error", event: "courier.not_tried", delivery: deliveryId, error: name }));
+      logError("courier.not_tried", { delivery: deliveryId }, error);
       this.#awayUntil = Date.now() + awayMs;
     } finally {
       this.#active.delete(deliveryId);
@@ -220,55 +237,56 @@ export class CourierObject<Env> extends DurableObject<Env> {
     else if (status === "dead_letter") this.#probe.plan(Date.now());
   }
 
-  /** Sends on what is to be tried again: what comes back in the same second, together. */
+  /** Sends on what is to be tried again. What the queue refuses is left to the alarm. */
   async #sendOn(results: readonly Result[]): Promise<void> {
-    const now = Date.now();
-    const again = results.flatMap(({ deliveryId, nextAttemptAt }) =>
-      nextAttemptAt === null ? [] : [{ id: deliveryId, delay: Math.max(0, Math.floor((nextAttemptAt - now) / 1000)) }],
+    const messages = retryMessages(results, this.#endpointId, Date.now());
+    const taken = await Promise.all(
+      messages.map(({ deliveries, delaySeconds }) => this.#ports.enqueue(deliveries, delaySeconds)),
     );
-    const endpoint_id = this.#endpointId;
-    const sent = Array.from(
-      Map.groupBy(again, ({ delay }) => delay),
-      ([delay, same]) =>
-        // Where the queue refuses, the alarm comes back to it.
-        this.#ports.enqueue(
-          same.map(({ id }) => ({ id, endpoint_id })),
-          delay,
-        ),
-    );
-    await Promise.all(sent);
+    if (taken.includes(false)) this.#refused = true;
   }
 
   #alert({ status, deliveryId, number, statusCode, error }: Result): void {
     if (status !== "dead_letter") return;
     const facts = { endpoint: this.#endpointId, delivery: deliveryId, attempts: number, status: statusCode, error };
-    console.error(JSON.stringify({ level: "error", event: "webhook.dead_letter", ...facts }));
+    logError("webhook.dead_letter", facts);
   }
 
   async #disable(reason: "gone" | "failing"): Promise<void> {
     await this.#ports.store.disable(this.#endpointId, reason);
-    console.error(
-      JSON.stringify({ level: "error", event: "webhook_endpoint.disabled", endpoint: this.#endpointId, reason }),
-    );
+    logError("webhook_endpoint.disabled", { endpoint: this.#endpointId, reason });
     this.#ready = [];
     this.#more = true;
   }
 
-  /** When to look again: at what is due later (should its message be lost), at the probe, at what could not be written. */
-  async #setNextAlarm(): Promise<void> {
-    if (this.#running !== null) return;
-    const now = Date.now();
-    const away = this.#awayUntil > now || this.#results.size > 0 || this.#active.size > 0;
-    const at = Math.min(Math.max(this.#dueAt, now) + overdueMs, away ? Math.max(now, this.#awayUntil) + 1 : Infinity);
-    // An alarm that comes too early finds nothing and goes again: cheaper than to take it back each time.
-    if (at !== Infinity) await this.#alarmBy(at);
+  /** For work that lasts: after 70 s without a request an object may be evicted, whatever its timers; the alarm counts as a request. */
+  async #setSafetyAlarm(): Promise<void> {
+    if (this.#inAlarm) return;
+    await this.#alarm.load();
+    await this.#alarm.setBy(Date.now() + safetyMs);
   }
 
-  async #alarmBy(time: number): Promise<void> {
-    this.#alarmAt ??= await this.ctx.storage.getAlarm();
-    if (this.#alarmAt !== null && this.#alarmAt <= time) return;
-    this.#alarmAt = time;
-    await this.ctx.storage.setAlarm(time);
+  /** Closes the connection, and leaves an alarm only where there is something to look at later. */
+  async #rest(): Promise<void> {
+    await this.#alarm.load();
+    // Work has begun again: it will rest itself. From here to the storage call nothing may be awaited.
+    if (this.#running !== null) return;
+    const leftAlarm = this.#alarm.set(this.#nextLook());
+    await Promise.all([leftAlarm, this.#ports.store.release()]);
+  }
+
+  /**
+   * When to look again by alarm, epoch milliseconds; null: never. For dead letters, probes and results that could not be written. A delivery that
+   * is due later has its message in the queue, unless the queue refused it.
+   */
+  #nextLook(): number | null {
+    const now = Date.now();
+    const unfinished = this.#awayUntil > now || this.#results.size > 0 || this.#active.size > 0;
+    const resumeAt = unfinished ? Math.max(now, this.#awayUntil) + 1 : Infinity;
+    const pendingAt = pendingDueAt(this.#schedule);
+    this.#refused &&= pendingAt !== Infinity;
+    const at = Math.min(resumeAt, this.#refused ? pendingAt : Infinity, parkedDueAt(this.#schedule));
+    return at === Infinity ? null : at;
   }
 
   get #endpointId(): string {
@@ -276,8 +294,4 @@ export class CourierObject<Env> extends DurableObject<Env> {
     if (id === undefined) throw new Error("a Courier works for an endpoint");
     return id;
   }
-}
-
-function earlier(a: number | null, b: number | null): number | null {
-  return a === null || b === null ? (a ?? b) : Math.min(a, b);
 }

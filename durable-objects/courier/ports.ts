@@ -50,6 +50,8 @@ export interface CourierStore {
   write(endpointId: string, results: readonly Result[], failingSince: number | null): Promise<void>;
   /** Disables an endpoint and tells its customer by an event; nothing if it is disabled already. */
   disable(endpointId: string, reason: DisabledReason): Promise<void>;
+  /** Says that nothing is due for now: closes the connection, unless the traffic is dense. */
+  release(): Promise<void>;
 }
 
 /** What a Courier needs of its region. */

@@ -1,11 +1,11 @@
-/** Resolves when a promise has, after `ms` at the latest. */
-export async function within(promise: Promise<unknown>, ms: number): Promise<void> {
+/** Resolves when a promise has, after `ms` at the latest; to whether the promise has. */
+export async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((ended) => {
-    timer = setTimeout(ended, ms);
+  const late = new Promise<false>((ended) => {
+    timer = setTimeout(() => ended(false), ms);
   });
   try {
-    await Promise.race([promise, late]);
+    return await Promise.race([promise.then(() => true), late]);
   } finally {
     clearTimeout(timer);
   }
@@ -21,7 +21,7 @@ export class Signal {
   }
 
   /** Resolves when it is raised next, after `ms` at the latest. */
-  within(ms: number): Promise<void> {
+  within(ms: number): Promise<boolean> {
     return within(this.#raised.promise, ms);
   }
 }

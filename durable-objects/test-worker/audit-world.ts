@@ -16,6 +16,8 @@ class AuditWorld {
   readonly dataKeys = new Map<string, StoredDataKey>();
   readonly bucket = new Map<string, string>();
   readonly buried: string[] = [];
+  /** How often a log has released its connection. */
+  released = 0;
   publicKey!: SealingKey;
   #privateKey!: SealingKey;
   #signing!: CryptoKeyPair;
@@ -86,6 +88,9 @@ class AuditWorld {
           }),
       }),
       keepCheckpoint: async () => undefined,
+      release: async () => {
+        this.released += 1;
+      },
     };
   }
 

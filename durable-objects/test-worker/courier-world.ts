@@ -23,12 +23,20 @@ class CourierWorld {
   readonly disabled: string[] = [];
   /** Writes that were refused because Postgres was away. */
   refused = 0;
+  /** How often a Courier has released its connection, by its name. */
+  readonly released = new Map<string, number>();
+  /** Couriers that have used Postgres and not released their connection since. */
+  readonly connected = new Set<string>();
+  /** Set: the queue refuses messages. */
+  queueRefuses = false;
 
   reset(): void {
     this.deliveries.clear();
     this.enqueued.length = 0;
     this.disabled.length = 0;
-    Object.assign(this, { away: false, hold: null, pulls: 0, failingSince: null, refused: 0 });
+    Object.assign(this, { away: false, hold: null, pulls: 0, failingSince: null, refused: 0, queueRefuses: false });
+    this.released.clear();
+    this.connected.clear();
   }
 
   /** A delivery that is due now. */
@@ -36,15 +44,27 @@ class CourierWorld {
     this.deliveries.set(id, { status: "pending", attempts: 0, tries: 0, rounds: 0, due: Date.now(), ...change });
   }
 
-  ports(): CourierPorts {
+  /** The ports of the Courier of this name. */
+  ports(name: string): CourierPorts {
     return {
       store: {
-        pull: (wanted) => this.#pull(wanted),
-        write: async (_endpoint, results, failingSince) => this.#write(results, failingSince),
+        pull: (wanted) => {
+          this.connected.add(name);
+          return this.#pull(wanted);
+        },
+        write: async (_endpoint, results, failingSince) => {
+          this.connected.add(name);
+          this.#write(results, failingSince);
+        },
         disable: async (_endpoint, reason) => void this.disabled.push(reason),
+        release: async () => {
+          this.released.set(name, (this.released.get(name) ?? 0) + 1);
+          this.connected.delete(name);
+        },
       },
       timeoutMs: 30_000,
       enqueue: async (due, delaySeconds) => {
+        if (this.queueRefuses) return false;
         this.enqueued.push({ ids: due.map(({ id }) => id), delaySeconds });
         return true;
       },

@@ -48,7 +48,7 @@ export class TestAuditLog extends AuditLogObject<Cloudflare.Env> {
 /** The Courier with ports into `courierWorld`. */
 export class TestCourier extends CourierObject<Cloudflare.Env> {
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
-    super(ctx, env, courierWorld.ports());
+    super(ctx, env, courierWorld.ports(ctx.id.name ?? ""));
   }
 }
 

@@ -6,6 +6,7 @@ import type { ConfigReaderApi, LoginEntry, LoginLookupApi } from "../../schema/c
 import { regionNames, type Region } from "../../schema/regions.ts";
 import { ConfigCache } from "../config-cache.ts";
 import { CallCounter } from "./count-calls.ts";
+import { loginLookup } from "./login-lookup.ts";
 import { ApiKeyVerifier } from "./request/verify-api-key.ts";
 import { RegionKeys } from "./request/region-keys.ts";
 import { AccessVerifier } from "./request/verify-access.ts";
@@ -77,7 +78,7 @@ function bindingsOf(env: EdgeEnv, calls: CallCounter | null) {
   return {
     regions: { us: fetcher("region", env.REGION_US), eu: fetcher("region", env.REGION_EU) },
     global: fetcher("global", env.OPERATOR),
-    directory: counted("directory", env.DIRECTORY as unknown as LoginLookupApi),
+    directory: loginLookup(counted("directory", env.DIRECTORY as unknown as LoginLookupApi)),
     configReader: counted("config", env.CONFIG as unknown as ConfigReaderApi),
     auditQueues: { us: counted("queue", env.AUDIT_US), eu: counted("queue", env.AUDIT_EU) },
   };

@@ -4,7 +4,7 @@ import type { PublicKeyVersion, WebhookConfigApi } from "../../schema/config.ts"
 import { crossRegionEndpoints, publicKeys } from "../../schema/tables/global/public-keys.ts";
 import type { CrossRegionEndpoint, PublishedEndpoint } from "../../schema/webhooks/cross-region.ts";
 import type { PublicJwk } from "../../schema/webhooks/public-key.ts";
-import { withDatabase, type Database } from "../serve/database.ts";
+import { withDatabase, withTransaction, type Database } from "../serve/database.ts";
 import { withInvocation } from "../serve/invocation.ts";
 
 type Row = typeof publicKeys.$inferSelect;
@@ -63,34 +63,32 @@ export class WebhookConfig extends WorkerEntrypoint<GlobalEnv> implements Webhoo
     key: Key,
     graceSeconds: number,
   ): Promise<"rotated" | "taken" | "full" | "missing"> {
-    return this.#write((database) =>
-      database.transaction(async (tx) => {
-        const own = and(eq(publicKeys.customerId, customerId), eq(publicKeys.id, key.id), isNull(publicKeys.revokedAt));
-        const [newest] = await tx
-          .select()
-          .from(publicKeys)
-          .where(own)
-          .orderBy(desc(publicKeys.version))
-          .limit(1)
-          .for("update");
-        if (newest === undefined) return "missing";
-        const valid = (await unrevokedKeys(tx, customerId)).filter(({ id }) => id === key.id);
-        if (valid.length >= maximumVersions) return "full";
-        if (!(await insertVersion(tx, customerId, key, newest.version + 1))) return "taken";
-        const end = new Date(Date.now() + graceSeconds * 1000);
-        await tx
-          .update(publicKeys)
-          .set({ expiresAt: end })
-          .where(
-            and(
-              own,
-              lt(publicKeys.version, newest.version + 1),
-              or(isNull(publicKeys.expiresAt), gt(publicKeys.expiresAt, end)),
-            ),
-          );
-        return "rotated";
-      }),
-    );
+    return this.#inTransaction(async (tx) => {
+      const own = and(eq(publicKeys.customerId, customerId), eq(publicKeys.id, key.id), isNull(publicKeys.revokedAt));
+      const [newest] = await tx
+        .select()
+        .from(publicKeys)
+        .where(own)
+        .orderBy(desc(publicKeys.version))
+        .limit(1)
+        .for("update");
+      if (newest === undefined) return "missing";
+      const valid = (await unrevokedKeys(tx, customerId)).filter(({ id }) => id === key.id);
+      if (valid.length >= maximumVersions) return "full";
+      if (!(await insertVersion(tx, customerId, key, newest.version + 1))) return "taken";
+      const end = new Date(Date.now() + graceSeconds * 1000);
+      await tx
+        .update(publicKeys)
+        .set({ expiresAt: end })
+        .where(
+          and(
+            own,
+            lt(publicKeys.version, newest.version + 1),
+            or(isNull(publicKeys.expiresAt), gt(publicKeys.expiresAt, end)),
+          ),
+        );
+      return "rotated";
+    });
   }
 
   /** Revokes every version of a key. */
@@ -122,6 +120,10 @@ export class WebhookConfig extends WorkerEntrypoint<GlobalEnv> implements Webhoo
 
   #write<T>(work: (database: Database) => Promise<T>): Promise<T> {
     return withInvocation(this.ctx, (invocation) => withDatabase(this.env.DB, work, invocation));
+  }
+
+  #inTransaction<T>(work: (tx: Database) => Promise<T>): Promise<T> {
+    return withInvocation(this.ctx, (invocation) => withTransaction(this.env.DB, {}, work, invocation));
   }
 }
 

@@ -1,68 +1,48 @@
-import { sql } from "drizzle-orm";
 import type postgres from "postgres";
-import { withClient, withDatabase, type Database } from "../serve/database.ts";
+import { withSqlTransaction, withTransaction, type Database } from "../serve/database.ts";
 import type { Invocation } from "../serve/invocation.ts";
+import type { TransactionResult, TransactionWork } from "../serve/transaction.ts";
 
 /** A transaction in which row-level security shows one customer, or one principal. */
-export type Transaction = Parameters<Parameters<Database["transaction"]>[0]>[0];
+export type Transaction = Database;
 
 /** The same of the driver alone. */
-export type TransactionSql = postgres.TransactionSql;
+export type TransactionSql = postgres.ISql;
 
-/** Runs `work` in a transaction that sees and writes the rows of one customer only. */
-export function asCustomer<T>(
+/**
+ * Runs `work` in a transaction that sees and writes the rows of one customer only. Statements that `work` returns unsent travel in one
+ * flight: see `TransactionWork`.
+ */
+export function asCustomer<const R extends TransactionWork>(
   env: RegionEnv,
   customerId: string,
   invocation: Invocation,
-  work: (tx: Transaction) => Promise<T>,
-): Promise<T> {
-  return scoped(env, "app.customer_id", customerId, invocation, work);
+  work: (tx: Transaction) => R,
+): Promise<TransactionResult<R>> {
+  return withTransaction(env.DB, ofCustomer(customerId), work, invocation);
 }
 
-/** The same with the driver alone, for statements that a query builder has no words for. */
-export async function asCustomerSql<T>(
+/** The same with the driver alone, for statements that the query builder cannot express. */
+export function asCustomerSql<const R extends TransactionWork>(
   env: RegionEnv,
   customerId: string,
   invocation: Invocation,
-  work: (sql: postgres.TransactionSql) => Promise<T>,
-): Promise<T> {
-  return withClient(
-    env.DB,
-    async (client) => {
-      const done = await client.begin(async (tx) => {
-        await tx`select set_config('app.customer_id', ${customerId}, true)`;
-        return { value: await work(tx) };
-      });
-      return done.value;
-    },
-    invocation,
-  );
+  work: (sql: TransactionSql) => R,
+): Promise<TransactionResult<R>> {
+  return withSqlTransaction(env.DB, ofCustomer(customerId), work, invocation);
 }
 
 /** Runs `work` in a transaction that sees the rows of one principal only, and writes nothing: for its Gate. */
-export function asGateOf<T>(
+export function asGateOf<const R extends TransactionWork>(
   env: RegionEnv,
   principalId: string,
   invocation: Invocation,
-  work: (tx: Transaction) => Promise<T>,
-): Promise<T> {
-  return scoped(env, "app.principal_id", principalId, invocation, work);
+  work: (tx: Transaction) => R,
+): Promise<TransactionResult<R>> {
+  return withTransaction(env.DB, { readOnly: true, settings: { "app.principal_id": principalId } }, work, invocation);
 }
 
-function scoped<T>(
-  env: RegionEnv,
-  setting: string,
-  value: string,
-  invocation: Invocation,
-  work: (tx: Transaction) => Promise<T>,
-): Promise<T> {
-  return withDatabase(
-    env.DB,
-    (database) =>
-      database.transaction(async (tx) => {
-        await tx.execute(sql`select set_config(${setting}, ${value}, true)`);
-        return work(tx);
-      }),
-    invocation,
-  );
+/** The settings that row-level security goes by. */
+export function ofCustomer(customerId: string): { settings: Record<string, string> } {
+  return { settings: { "app.customer_id": customerId } };
 }

@@ -34,6 +34,8 @@ export interface RegionSettings {
   readonly regionSeals: RegionSeals;
   /** How long an endpoint may take to answer a webhook. */
   readonly webhookTimeoutMs: number;
+  /** How long a delivery may be due before the sweep enqueues it again. */
+  readonly webhookOverdueMs: number;
 }
 
 const envSchema = z.object({
@@ -45,6 +47,7 @@ const envSchema = z.object({
   CONFIG_MAX_AGE_SECONDS: z.coerce.number().positive().max(300),
   AUDIT_SHARDS: z.coerce.number().int().min(1).max(256),
   WEBHOOK_TIMEOUT_MS: z.coerce.number().int().min(1),
+  WEBHOOK_OVERDUE_SECONDS: z.coerce.number().positive(),
   CHECKPOINT_SECONDS: z.coerce.number().positive(),
   SESSION_KEYS: json(z.array(privateKeySchema).min(1)),
   AUDIT_SEALING_KEYS: json(z.array(sealingPrivateKeySchema).min(1)),
@@ -87,6 +90,7 @@ export function settingsOf(env: RegionEnv): RegionSettings {
     customerKeys: new CustomerKeys(dataKeys),
     regionSeals: new RegionSeals(parsed.REGION, parsed.AUDIT_PUBLIC_KEYS, parsed.AUDIT_SEALING_KEYS),
     webhookTimeoutMs: parsed.WEBHOOK_TIMEOUT_MS,
+    webhookOverdueMs: parsed.WEBHOOK_OVERDUE_SECONDS * 1000,
     checkpointMs: parsed.CHECKPOINT_SECONDS * 1000,
   };
   known.set(env, settings);

@@ -1,18 +1,18 @@
-import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
+import { drizzle, type PgRemoteDatabase } from "drizzle-orm/pg-proxy";
 import type postgres from "postgres";
-import { connect } from "./connect.ts";
 import type { Invocation } from "./invocation.ts";
+import { inTransaction, type TransactionOptions, type TransactionResult, type TransactionWork } from "./transaction.ts";
 
-/** A database for one invocation. */
-export type Database = PostgresJsDatabase;
+/** A database through Drizzle's query builder. Transactions are `withTransaction`. */
+export type Database = Omit<PgRemoteDatabase, "transaction">;
 
-/** Runs `work` with the invocation's database, through Drizzle. */
+/** Runs `work` with a database through Drizzle. Each statement is a transaction of its own. */
 export function withDatabase<T>(
   hyperdrive: Hyperdrive,
   work: (database: Database) => Promise<T>,
   invocation: Invocation,
 ): Promise<T> {
-  return invocation.withClient("drizzle", hyperdrive, (client) => work(drizzle(client)));
+  return invocation.withClient(hyperdrive, (client) => work(databaseOn(client)));
 }
 
 /** The same with the driver alone, for statements that the query builder cannot express. */
@@ -21,51 +21,36 @@ export function withClient<T>(
   work: (client: postgres.Sql) => Promise<T>,
   invocation: Invocation,
 ): Promise<T> {
-  return invocation.withClient("driver", hyperdrive, work);
+  return invocation.withClient(hyperdrive, work);
+}
+
+/** Runs one transaction through Drizzle. Statements that `work` returns unsent travel in one flight: see `TransactionWork`. */
+export function withTransaction<const R extends TransactionWork>(
+  hyperdrive: Hyperdrive,
+  options: TransactionOptions,
+  work: (tx: Database) => R,
+  invocation: Invocation,
+): Promise<TransactionResult<R>> {
+  return withSqlTransaction(hyperdrive, options, (sql) => work(databaseOn(sql)), invocation);
+}
+
+/** The same with the driver alone. */
+export function withSqlTransaction<const R extends TransactionWork>(
+  hyperdrive: Hyperdrive,
+  options: TransactionOptions,
+  work: (sql: postgres.ISql) => R,
+  invocation: Invocation,
+): Promise<TransactionResult<R>> {
+  return invocation.withClient(hyperdrive, (client) => inTransaction(client, options, work));
 }
 
 /**
- * Runs work with a connection that is kept between one and the next, and closed when nobody has used it for a while. For Durable
- * Objects only: a Worker's request may not use the socket of another.
+ * Drizzle on a connection of the driver. Its own adapter for postgres.js (`drizzle-orm/postgres-js`) would change how the connection reads
+ * and writes times and JSON, so that the driver's other statements could not share it.
  */
-export function keptClient(hyperdrive: Hyperdrive): <T>(work: (client: postgres.Sql) => Promise<T>) => Promise<T> {
-  let kept: postgres.Sql | null = null;
-  return async (work) => {
-    const client = kept ?? connect(hyperdrive, 1);
-    kept = client;
-    try {
-      return await work(client);
-    } catch (error) {
-      if (isDatabaseAway(error) && kept === client) {
-        kept = null;
-        // Broken already: what closing it says is what was said.
-        void client.end({ timeout: 0 }).catch(() => undefined);
-      }
-      throw error;
-    }
-  };
+function databaseOn(sql: postgres.ISql): Database {
+  return drizzle(async (text, parameters: postgres.SerializableParameter[], method) => {
+    const statement = sql.unsafe(text, parameters);
+    return { rows: await (method === "execute" ? statement : statement.values()) };
+  });
 }
-
-/** Whether an error says that Postgres cannot be reached or takes no work, so that trying later makes sense. */
-export function isDatabaseAway(error: unknown): boolean {
-  for (let current = error; current instanceof Error; current = current.cause) {
-    const code = (current as { code?: unknown }).code;
-    if (typeof code === "string" && (awayCodes.has(code) || /^(?:08|53|57P)/.test(code))) return true;
-    if (awayMessage.test(current.message)) return true;
-  }
-  return false;
-}
-
-const awayCodes = new Set([
-  "CONNECT_TIMEOUT",
-  "CONNECTION_CLOSED",
-  "CONNECTION_ENDED",
-  "CONNECTION_DESTROYED",
-  "ECONNREFUSED",
-  "ECONNRESET",
-  "ETIMEDOUT",
-]);
-
-/** What workerd says of a socket that does not open or breaks; its errors have no code. */
-const awayMessage =
-  /connection attempt failed|proxy request failed|cannot connect to the specified address|stream was cancelled|network connection lost|connection refused/i;

@@ -4,61 +4,46 @@ import { connect } from "./connect.ts";
 /** Extends an invocation past its response until a promise settles. */
 export type WaitUntil = (promise: Promise<unknown>) => void;
 
-/** How Drizzle and the driver use a client differs: Drizzle changes how its client reads and writes times. */
-export type ClientUser = "drizzle" | "driver";
-
-interface Held {
-  readonly client: postgres.Sql;
-  users: number;
-}
-
-/** The most connections that one invocation opens to one database. */
-const maximumConnections = 5;
-
 /**
- * One run of a Worker: a request, a queue batch, a cron run, an RPC call, or one piece of a Durable Object's work. It has a client of its
- * own for each database it uses, because a Worker may not use the sockets of another invocation and the pool is Hyperdrive
+ * One run of a Worker: a request, a queue batch, a cron run, an RPC call, or one piece of a Durable Object's work. It has connections of
+ * its own, because a Worker may not use the sockets of another invocation and the pool is Hyperdrive
  * (https://developers.cloudflare.com/hyperdrive/examples/connect-to-postgres/postgres-drivers-and-libraries/postgres-js/).
  */
 export class Invocation {
   readonly waitUntil: WaitUntil;
-  readonly #held = new Map<string, Held>();
+  /** Clients that are not in use, by connection string. */
+  readonly #idle = new Map<string, postgres.Sql[]>();
   #ended = false;
 
   constructor(waitUntil: WaitUntil) {
     this.waitUntil = waitUntil;
   }
 
-  /** Runs `work` with the invocation's client for a database. */
-  async withClient<T>(
-    user: ClientUser,
-    hyperdrive: Hyperdrive,
-    work: (client: postgres.Sql) => Promise<T>,
-  ): Promise<T> {
-    const name = `${user} ${hyperdrive.connectionString}`;
-    const held = this.#held.get(name) ?? { client: connect(hyperdrive, maximumConnections), users: 0 };
-    this.#held.set(name, held);
-    held.users += 1;
+  /**
+   * Runs `work` with a client of one connection, which nothing else uses at the same time: one that earlier work of this invocation has
+   * finished with, or a new one.
+   */
+  async withClient<T>(hyperdrive: Hyperdrive, work: (client: postgres.Sql) => Promise<T>): Promise<T> {
+    const idle = this.#idle.get(hyperdrive.connectionString) ?? [];
+    this.#idle.set(hyperdrive.connectionString, idle);
+    const client = idle.pop() ?? connect(hyperdrive, 1);
+    let reusable = false;
     try {
-      return await work(held.client);
+      const result = await work(client);
+      reusable = !this.#ended;
+      return result;
     } finally {
-      held.users -= 1;
-      if (this.#ended) this.#closeUnused();
+      // After an error the state of the connection is unknown.
+      if (reusable) idle.push(client);
+      else this.waitUntil(close(client));
     }
   }
 
-  /** Closes the clients behind the response: each as soon as the work behind the response has finished with it. */
+  /** Closes the clients behind the response. One that is still in use is closed when the work with it is done. */
   end(): void {
     this.#ended = true;
-    this.#closeUnused();
-  }
-
-  #closeUnused(): void {
-    for (const [name, { client, users }] of this.#held) {
-      if (users > 0) continue;
-      this.#held.delete(name);
-      this.waitUntil(client.end({ timeout: 1 }));
-    }
+    for (const client of [...this.#idle.values()].flat()) this.waitUntil(close(client));
+    this.#idle.clear();
   }
 }
 
@@ -73,4 +58,9 @@ export async function withInvocation<T>(
   } finally {
     invocation.end();
   }
+}
+
+/** Waits up to a second for statements whose results nothing waits for. */
+function close(client: postgres.Sql): Promise<void> {
+  return client.end({ timeout: 1 });
 }

@@ -3,7 +3,7 @@ import { returnedHeader } from "../../schema/forwarded.ts";
 import type { RouteContract, RouteInput } from "../../schema/http/route.ts";
 import { problemResponse } from "../../schema/problem.ts";
 import { authorize } from "./authorize.ts";
-import { isDatabaseAway } from "./database.ts";
+import { isDatabaseAway } from "./is-database-away.ts";
 import { logFailure } from "./log-failure.ts";
 import { maximumBodyBytes, readJson } from "./read-body.ts";
 import type { Received } from "./receive.ts";
@@ -111,7 +111,8 @@ export function failureResponse(
   { requestId, url }: Pick<Received, "requestId" | "url">,
   context: { readonly worker: string; readonly operation: string },
 ): Response {
-  const shown = !(error instanceof AppError) && isDatabaseAway(error) ? new AppError("unavailable", { cause: error }) : error;
+  const shown =
+    !(error instanceof AppError) && isDatabaseAway(error) ? new AppError("unavailable", { cause: error }) : error;
   const response = problemResponse(shown, { requestId, path: url.pathname });
   if (response.status >= 500 && !isByDesign(error)) logFailure(error, { ...context, requestId });
   return response;

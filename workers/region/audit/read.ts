@@ -1,11 +1,13 @@
-import type postgres from "postgres";
 import type { Outcome } from "../../../schema/audit/entry.ts";
 import type { Region } from "../../../schema/regions.ts";
-import { isDatabaseAway, withClient } from "../../serve/database.ts";
+import { withSqlTransaction } from "../../serve/database.ts";
+import { isDatabaseAway } from "../../serve/is-database-away.ts";
 import type { Invocation } from "../../serve/invocation.ts";
+import type { TransactionResult, TransactionWork } from "../../serve/transaction.ts";
+import { ofCustomer, type TransactionSql } from "../database.ts";
 
 /** A transaction in which row-level security shows one customer. */
-export type AuditSql = postgres.TransactionSql;
+export type AuditSql = TransactionSql;
 
 /** A record as Postgres has it. */
 export interface RecordRow {
@@ -29,12 +31,12 @@ export interface RecordRow {
 }
 
 /** Reads a customer's audit log from the replica; from the primary when that cannot be reached. */
-export async function readAudit<T>(
+export async function readAudit<const R extends TransactionWork>(
   env: RegionEnv,
   customerId: string,
   invocation: Invocation,
-  work: (sql: AuditSql) => Promise<T>,
-): Promise<T> {
+  work: (sql: AuditSql) => R,
+): Promise<TransactionResult<R>> {
   try {
     return await asReader(env.DB_REPLICA, customerId, invocation, work);
   } catch (error) {
@@ -46,23 +48,13 @@ export async function readAudit<T>(
 }
 
 /** The same from the primary: for proofs, which must be as new as the checkpoint that they lead to. */
-export function asReader<T>(
+export function asReader<const R extends TransactionWork>(
   hyperdrive: Hyperdrive,
   customerId: string,
   invocation: Invocation,
-  work: (sql: AuditSql) => Promise<T>,
-): Promise<T> {
-  return withClient(
-    hyperdrive,
-    async (client) => {
-      const result = await client.begin("read only", async (sql) => {
-        await sql`select set_config('app.customer_id', ${customerId}, true)`;
-        return { value: await work(sql) };
-      });
-      return result.value;
-    },
-    invocation,
-  );
+  work: (sql: AuditSql) => R,
+): Promise<TransactionResult<R>> {
+  return withSqlTransaction(hyperdrive, { readOnly: true, ...ofCustomer(customerId) }, work, invocation);
 }
 
 /** What records are asked for. Times in epoch milliseconds: not before `from`, before `to`. */

@@ -1,6 +1,6 @@
 import type postgres from "postgres";
 import type { Append, Appended, AuditStore, StoredDataKey, Subject } from "../../../durable-objects/audit-log/store.ts";
-import { keptClient } from "../../serve/database.ts";
+import { keptClient } from "../../serve/kept-client.ts";
 import { treeHashes } from "./tree-hashes.ts";
 
 type Sql = postgres.Sql;
@@ -14,7 +14,9 @@ const noSuchDay = "22023";
 
 /** The store of the audit log in the region's Postgres, as the role that may insert and select, and nothing else. */
 export function auditStore(hyperdrive: Hyperdrive): AuditStore {
-  const run = keptClient(hyperdrive);
+  const kept = keptClient(hyperdrive);
+  // All of it may be done twice: reads, and inserts that report `overtaken` or do nothing the second time.
+  const run: typeof kept.runRepeatable = (work) => kept.runRepeatable(work);
   return {
     append: (append) => run((sql) => appendTo(sql, append)),
     existing: (records) => run((sql) => existing(sql, records)),
@@ -29,11 +31,12 @@ export function auditStore(hyperdrive: Hyperdrive): AuditStore {
           values (${customerId}, ${size}, ${note}, now()) on conflict do nothing`,
       );
     },
+    release: () => kept.release(),
   };
 }
 
 /** How many leaves a customer's tree has. */
-export async function treeSize(sql: Sql | postgres.TransactionSql, customerId: string): Promise<number> {
+export async function treeSize(sql: postgres.ISql, customerId: string): Promise<number> {
   const [last] = await sql<{ size: string }[]>`
     select first + length(hashes) / 32 as size from audit_tree
       where customer_id = ${customerId} and level = 0 order by first desc limit 1`;

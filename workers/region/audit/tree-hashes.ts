@@ -5,7 +5,7 @@ import type { HashSource } from "../../../durable-objects/audit-log/tree/hash-so
 const hashBytes = 32;
 
 /** The nodes of a customer's tree, read with the connection `sql`; row-level security is the caller's. Throws when some are missing. */
-export function treeHashes(sql: postgres.Sql | postgres.TransactionSql, customerId: string): HashSource {
+export function treeHashes(sql: postgres.ISql, customerId: string): HashSource {
   return {
     nodes: async (level, first, count) => {
       // A row holds consecutive nodes; the one in which `first` is begins at or before it.

@@ -5,7 +5,6 @@ import { logFailure } from "../../serve/log-failure.ts";
 import type { Around } from "../../serve/serve.ts";
 import type { Reply, Served } from "../../serve/served.ts";
 import { invalid } from "../../serve/validate.ts";
-import { asCustomer } from "../database.ts";
 import { settingsOf } from "../settings.ts";
 import { claim, giveBack, settle, type ClaimKey } from "./claims.ts";
 
@@ -30,7 +29,7 @@ export const once: Around<RegionEnv> = async (contract, served, env, run) => {
     `${actor.id}\n${served.path}\n${base64url.encode(served.bodyBytes)}`,
     hashKey,
   );
-  const claimed = await asCustomer(env, key.customerId, served.invocation, (tx) => claim(tx, key, bodyHash));
+  const claimed = await claim(env, served.invocation, key, bodyHash);
   if (claimed.kind === "lost") {
     if (claimed.bodyHash !== bodyHash) throw new AppError("idempotency_mismatch");
     if (claimed.answer === null) throw new AppError("idempotency_in_progress");
@@ -38,14 +37,12 @@ export const once: Around<RegionEnv> = async (contract, served, env, run) => {
     return { ...first, headers: { ...first.headers, "idempotent-replayed": "true" } };
   }
   const reply = await run().catch(async (error: unknown) => {
-    await attempt(served, () =>
-      asCustomer(env, key.customerId, served.invocation, (tx) => giveBack(tx, key, claimed.claimedAt)),
-    );
+    await attempt(served, () => giveBack(env, served.invocation, key, claimed.claimedAt));
     throw error;
   });
   await attempt(served, async () => {
     const answer = await dataKeys.seal(purpose, context, JSON.stringify(reply));
-    await asCustomer(env, key.customerId, served.invocation, (tx) => settle(tx, key, claimed.claimedAt, answer));
+    await settle(env, served.invocation, key, claimed.claimedAt, answer);
   });
   return reply;
 };

@@ -15,40 +15,38 @@ export async function loadPrincipal(
   return isId("user", id) ? loadUser(env, id, invocation) : loadKey(env, id, invocation);
 }
 
-function loadUser(env: RegionEnv, id: string, invocation: Invocation): Promise<PrincipalRecord | null> {
-  return asGateOf(env, id, invocation, async (tx) => {
-    const [user] = await tx.select().from(users).where(eq(users.id, id));
-    if (user === undefined) return null;
-    const live = await tx
+async function loadUser(env: RegionEnv, id: string, invocation: Invocation): Promise<PrincipalRecord | null> {
+  const [[user], live] = await asGateOf(env, id, invocation, (tx) => [
+    tx.select().from(users).where(eq(users.id, id)),
+    tx
       .select({ id: sessions.id, expiresAt: sessions.expiresAt })
       .from(sessions)
-      .where(and(eq(sessions.userId, id), isNull(sessions.endedAt), gt(sessions.expiresAt, new Date())));
-    return {
-      type: "user",
-      id,
-      customer_id: user.customerId,
-      role: user.role,
-      status: user.status,
-      version: user.version,
-      sessions: live.map((session) => ({ id: session.id, expires_at: session.expiresAt.getTime() })),
-    };
-  });
+      .where(and(eq(sessions.userId, id), isNull(sessions.endedAt), gt(sessions.expiresAt, new Date()))),
+  ]);
+  if (user === undefined) return null;
+  return {
+    type: "user",
+    id,
+    customer_id: user.customerId,
+    role: user.role,
+    status: user.status,
+    version: user.version,
+    sessions: live.map((session) => ({ id: session.id, expires_at: session.expiresAt.getTime() })),
+  };
 }
 
-function loadKey(env: RegionEnv, id: string, invocation: Invocation): Promise<PrincipalRecord | null> {
-  return asGateOf(env, id, invocation, async (tx) => {
-    const [key] = await tx.select().from(apiKeys).where(eq(apiKeys.id, id));
-    if (key === undefined) return null;
-    return {
-      type: "api_key",
-      id,
-      customer_id: key.customerId,
-      scopes: key.scopes,
-      tier: key.tier,
-      status: key.revokedAt === null ? "active" : "disabled",
-      version: key.version,
-      secret_hash: key.secretHash,
-      expires_at: key.expiresAt?.getTime() ?? null,
-    };
-  });
+async function loadKey(env: RegionEnv, id: string, invocation: Invocation): Promise<PrincipalRecord | null> {
+  const [key] = await asGateOf(env, id, invocation, (tx) => tx.select().from(apiKeys).where(eq(apiKeys.id, id)));
+  if (key === undefined) return null;
+  return {
+    type: "api_key",
+    id,
+    customer_id: key.customerId,
+    scopes: key.scopes,
+    tier: key.tier,
+    status: key.revokedAt === null ? "active" : "disabled",
+    version: key.version,
+    secret_hash: key.secretHash,
+    expires_at: key.expiresAt?.getTime() ?? null,
+  };
 }

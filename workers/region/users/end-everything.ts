@@ -33,7 +33,7 @@ export async function endEverything(tx: Transaction, customerId: string, userId:
       .returning({ id: apiKeys.id });
   } while (revoked.length > 0);
   // Those that were revoked before are among them: a repeated request tells their Gates again.
-  return { sessions: ended, keys: await tx.select().from(apiKeys).where(own) };
+  return { sessions: ended.map(({ id }) => id), keys: await tx.select().from(apiKeys).where(own) };
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Result } from "../../../durable-objects/courier/policy.ts";
 import type { CourierStore, Pulled, Wanted } from "../../../durable-objects/courier/ports.ts";
 import { parkedPause } from "../../../durable-objects/courier/policy.ts";
 import type { ParkReason } from "../../../schema/webhooks/delivery.ts";
-import { keptClient } from "../../serve/database.ts";
+import { keptClient } from "../../serve/kept-client.ts";
 import { settingsOf, type RegionSettings } from "../settings.ts";
 import { disableEndpoint } from "./disable.ts";
 import { prepareWebhooks } from "./prepare.ts";
@@ -12,36 +12,21 @@ import type { DueRow, EndpointRow } from "./due-row.ts";
 /** The most bytes of payload that are read at once: what one Courier may take of an isolate's memory. */
 const maximumBytes = 1_000_000;
 
-/** When a database that does not answer is taken for away, in milliseconds. */
-const hangsMs = 20_000;
-
 type WaitUntil = (promise: Promise<unknown>) => void;
 
 /** What a Courier finds and writes in the region's Postgres, by the role that sees the webhook tables alone. */
 export function courierStore(env: RegionEnv, waitUntil: WaitUntil): CourierStore {
-  const run = keptClient(env.DB_WEBHOOKS);
+  const kept = keptClient(env.DB_WEBHOOKS);
   const settings = settingsOf(env);
+  // All of it may be done twice: a read, attempts by their numbers, and an endpoint that is already disabled.
   return {
-    pull: (wanted) => run((sql) => inTime(pull(sql, settings, wanted, waitUntil))),
-    write: (endpointId, results, failingSince) => run((sql) => inTime(write(sql, endpointId, results, failingSince))),
-    disable: (endpointId, reason) => run((sql) => inTime(disableEndpoint(sql, env, endpointId, reason, waitUntil))),
+    pull: (wanted) => kept.runRepeatable((sql) => pull(sql, settings, wanted, waitUntil)),
+    write: (endpointId, results, failingSince) =>
+      kept.runRepeatable((sql) => write(sql, endpointId, results, failingSince)),
+    disable: (endpointId, reason) =>
+      kept.runRepeatable((sql) => disableEndpoint(sql, env, endpointId, reason, waitUntil)),
+    release: () => kept.release(),
   };
-}
-
-/** `work`, or a rejection as of a database that is away: one that hangs must not hold up a Courier for ever. */
-async function inTime<T>(work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, failed) => {
-    timer = setTimeout(
-      () => failed(Object.assign(new Error("Postgres does not answer"), { code: "ETIMEDOUT" })),
-      hangsMs,
-    );
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 async function pull(

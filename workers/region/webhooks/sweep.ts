@@ -3,10 +3,9 @@ import type { DueDelivery } from "../../../schema/webhooks/message.ts";
 import { withClient } from "../../serve/database.ts";
 import type { Invocation } from "../../serve/invocation.ts";
 import { handOver } from "./hand-over.ts";
+import { settingsOf } from "../settings.ts";
 import { publishChanges } from "./publish.ts";
 
-/** For how long a delivery may be due before it is taken for forgotten, in milliseconds. */
-const forgottenMs = 15_000;
 /** Endpoints in one sweep: the next comes in a minute. */
 const maximumEndpoints = 5000;
 
@@ -15,7 +14,7 @@ const maximumEndpoints = 5000;
  * endpoint is enough: its Courier looks for the rest. Publishes what of endpoints other regions have not been told, too.
  */
 export async function sweep(env: RegionEnv, invocation: Invocation): Promise<void> {
-  const before = new Date(Date.now() - forgottenMs);
+  const before = new Date(Date.now() - settingsOf(env).webhookOverdueMs);
   const { due, parked } = await withClient(
     env.DB_WEBHOOKS,
     async (sql) => ({ due: await overdue(sql, before), parked: await overdueParked(sql, before) }),

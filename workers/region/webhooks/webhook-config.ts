@@ -1,7 +1,7 @@
 import type { WebhookConfigApi } from "../../../schema/config.ts";
-import { AppError } from "../../../schema/errors.ts";
+import { reached } from "../../serve/reached.ts";
 
-/** What webhooks keep in the global configuration; 503 when global or its database is away, which an error that comes over RPC does not tell. */
+/** What webhooks keep in the global configuration; `unavailable` (503) when global or its database cannot be reached. */
 export function webhookConfig({ WEBHOOK_CONFIG: global }: RegionEnv): WebhookConfigApi {
   return {
     createKey: (...key) => reached(global.createKey(...key)),
@@ -10,12 +10,4 @@ export function webhookConfig({ WEBHOOK_CONFIG: global }: RegionEnv): WebhookCon
     revokeKey: (...key) => reached(global.revokeKey(...key)),
     publish: (...endpoint) => reached(global.publish(...endpoint)),
   };
-}
-
-async function reached<T>(answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (cause) {
-    throw new AppError("unavailable", { cause });
-  }
 }

@@ -37,12 +37,9 @@ export const handleOperatorDecryptEvent: Handler<typeof operatorDecryptEvent, Re
   if (!isRecordTime(made + apartMs)) throw new AppError("not_found");
   const [event] = await withClient(
     env.DB_WEBHOOKS,
-    (client) =>
-      client.begin(
-        (sql) => sql<SealedEvent[]>`
-          select e.customer_id, e.id, e.payload, ${liveKeys(sql)} from events e
-            where e.id = ${params.id} and e.created_at between ${new Date(Math.max(0, made - apartMs))} and ${new Date(made + apartMs)}`,
-      ),
+    (sql) => sql<SealedEvent[]>`
+      select e.customer_id, e.id, e.payload, ${liveKeys(sql)} from events e
+        where e.id = ${params.id} and e.created_at between ${new Date(Math.max(0, made - apartMs))} and ${new Date(made + apartMs)}`,
     served.invocation,
   );
   if (event === undefined) throw new AppError("not_found");

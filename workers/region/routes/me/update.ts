@@ -26,6 +26,6 @@ export const handleUpdateMe: Handler<typeof updateMe, RegionEnv> = async ({ body
     const others = passwordHash === undefined ? [] : await endSessions(tx, user, { except: user.session_id });
     return { row: changed, ended: others };
   });
-  if (ended.length > 0) await tellGate(env, user.id, (gate) => gate.endSessions(ended));
+  if (ended.length > 0) await tellGate(env, user.id, (gate) => gate.endSessions(ended.map(({ id }) => id)));
   return { status: 200, body: presentMe(user, settingsOf(env).region, row) };
 };

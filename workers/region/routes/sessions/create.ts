@@ -1,4 +1,4 @@
-import { and, eq, isNull, lt } from "drizzle-orm";
+import { and, eq, isNull, lt, sql } from "drizzle-orm";
 import { AppError } from "../../../../schema/errors.ts";
 import type { createSession } from "../../../../schema/http/sessions.ts";
 import { newId } from "../../../../schema/ids.ts";
@@ -16,6 +16,8 @@ import { payForGuess } from "./guard.ts";
 import { presentSession } from "./present.ts";
 
 type User = typeof users.$inferSelect;
+/** Stands for the customer of an unknown address, so that it costs the same query. */
+const noCustomerId = "cus_00000000000000000000000000";
 type Session = Pick<typeof sessions.$inferSelect, "id" | "createdAt" | "expiresAt">;
 
 /**
@@ -67,7 +69,7 @@ async function enter(
 
 /** The user by address, of the customer that the directory named; of nobody when it named none. */
 async function findUser(email: string, served: Served, env: RegionEnv): Promise<User | null> {
-  const customerId = served.customerId ?? "";
+  const customerId = served.customerId ?? noCustomerId;
   const rows = await asCustomer(env, customerId, served.invocation, (tx) =>
     tx
       .select()
@@ -83,7 +85,7 @@ function longOver(user: User, now: Date) {
   return and(eq(sessions.customerId, user.customerId), eq(sessions.userId, user.id), lt(sessions.endsAt, monthAgo));
 }
 
-/** Null if the password is another since it was compared. */
+/** Null if the user has been disabled, or the password changed, since the password was compared. */
 async function openSession(
   user: User,
   rehashed: string | null,
@@ -93,28 +95,50 @@ async function openSession(
   // Whole seconds, as the token has them.
   const now = new Date(Math.floor(Date.now() / 1000) * 1000);
   const session = {
-    customerId: user.customerId,
     id: newId("session"),
-    userId: user.id,
-    country: served.country,
     createdAt: now,
     expiresAt: new Date(now.getTime() + sessionSeconds * 1000),
     endsAt: new Date(now.getTime() + sessionMaximumSeconds * 1000),
   };
-  return asCustomer(env, user.customerId, served.invocation, async (tx) => {
-    const own = and(eq(users.customerId, user.customerId), eq(users.id, user.id));
-    // A user disabled since the password was looked at must not get in: the row is locked and looked at again.
+  const unchanged = and(
+    eq(users.customerId, user.customerId),
+    eq(users.id, user.id),
+    eq(users.status, "active"),
+    eq(users.passwordHash, user.passwordHash ?? ""),
+  );
+  const [opened] = await asCustomer(env, user.customerId, served.invocation, (tx) => [
+    // A user who is being disabled must not get in: the row is locked and looked at again.
     // Locked for an update if there will be one: two that share it and then both write would deadlock.
-    const [current] = await tx
-      .select({ status: users.status, passwordHash: users.passwordHash })
-      .from(users)
-      .where(own)
-      .for(rehashed === null ? "share" : "update");
-    if (current?.status !== "active") throw new AppError("invalid_credentials");
-    if (current.passwordHash !== user.passwordHash) return null;
-    if (rehashed !== null) await tx.update(users).set({ passwordHash: rehashed }).where(own);
-    await tx.insert(sessions).values(session);
-    await tx.delete(sessions).where(longOver(user, now));
-    return session;
-  });
+    tx
+      .insert(sessions)
+      .select(
+        tx
+          .select(sessionOf(session, served.country))
+          .from(users)
+          .where(unchanged)
+          .for(rehashed === null ? "share" : "update"),
+      )
+      .returning({ id: sessions.id }),
+    tx.delete(sessions).where(longOver(user, now)),
+    ...(rehashed === null ? [] : [tx.update(users).set({ passwordHash: rehashed }).where(unchanged)]),
+  ]);
+  return opened.length === 1 ? session : null;
+}
+
+/** A new session's row, selected from its user's. */
+function sessionOf({ id, createdAt, expiresAt, endsAt }: Session & { endsAt: Date }, country: string | null) {
+  return {
+    customerId: users.customerId,
+    id: sql<string>`${id}::text`.as("id"),
+    userId: users.id,
+    country: sql<string | null>`${country}::text`.as("country"),
+    createdAt: time(createdAt, "created_at"),
+    expiresAt: time(expiresAt, "expires_at"),
+    endsAt: time(endsAt, "ends_at"),
+    endedAt: sql<Date | null>`null::timestamptz`.as("ended_at"),
+  };
+}
+
+function time(value: Date, name: string) {
+  return sql<Date>`${value.toISOString()}::timestamptz`.as(name);
 }

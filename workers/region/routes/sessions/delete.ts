@@ -13,7 +13,7 @@ export const handleDeleteSession: Handler<typeof deleteSession, RegionEnv> = asy
   const only = params.id === "current" ? user.session_id : params.id;
   const ended = await asCustomer(env, user.customer_id, served.invocation, (tx) => endSessions(tx, user, { only }));
   if (ended.length === 0) throw new AppError("not_found");
-  await tellGate(env, user.id, (gate) => gate.endSessions(ended));
+  await tellGate(env, user.id, (gate) => gate.endSessions(ended.map(({ id }) => id)));
   return { status: 204, headers: only === user.session_id ? sessionCookie("", 0) : {} };
 };
 
@@ -23,6 +23,6 @@ export const handleDeleteSessions: Handler<typeof deleteSessions, RegionEnv> = a
   const ended = await asCustomer(env, user.customer_id, served.invocation, (tx) =>
     endSessions(tx, user, { except: null }),
   );
-  await tellGate(env, user.id, (gate) => gate.endSessions(ended));
+  await tellGate(env, user.id, (gate) => gate.endSessions(ended.map(({ id }) => id)));
   return { status: 204, headers: sessionCookie("", 0) };
 };

@@ -1,4 +1,4 @@
-import { and, eq, gt, inArray, ne, type SQL } from "drizzle-orm";
+import { and, eq, gt, ne, sql, type SQL } from "drizzle-orm";
 import type { UserPrincipal } from "../../../../schema/principal.ts";
 import { sessions } from "../../../../schema/tables/region/users.ts";
 import type { Transaction } from "../../database.ts";
@@ -7,29 +7,17 @@ import type { Transaction } from "../../database.ts";
 export type EndedSessions = { readonly only: string } | { readonly except: string | null };
 
 /**
- * Ends sessions of a user in Postgres and returns their ids, for the Gate. Those that had ended before are among them, so that a
- * repeated request tells the Gate again.
+ * Builds the statement that ends sessions of a user in Postgres and returns their ids, for the Gate. Those that had ended before are among
+ * them, so that a repeated request notifies the Gate again.
  */
-export async function endSessions(
-  tx: Transaction,
-  user: Pick<UserPrincipal, "customer_id" | "id">,
-  which: EndedSessions,
-): Promise<string[]> {
+export function endSessions(tx: Transaction, user: Pick<UserPrincipal, "customer_id" | "id">, which: EndedSessions) {
+  const now = new Date();
   const own = and(eq(sessions.customerId, user.customer_id), eq(sessions.userId, user.id));
-  const chosen = choose(which);
-  const unexpired = gt(sessions.expiresAt, new Date());
-  const rows = await tx
-    .select({ id: sessions.id, endedAt: sessions.endedAt })
-    .from(sessions)
-    .where(and(own, unexpired, chosen));
-  const open = rows.filter((row) => row.endedAt === null).map((row) => row.id);
-  if (open.length > 0) {
-    await tx
-      .update(sessions)
-      .set({ endedAt: new Date() })
-      .where(and(own, inArray(sessions.id, open)));
-  }
-  return rows.map((row) => row.id);
+  return tx
+    .update(sessions)
+    .set({ endedAt: sql`coalesce(${sessions.endedAt}, ${now.toISOString()}::timestamptz)` })
+    .where(and(own, gt(sessions.expiresAt, now), choose(which)))
+    .returning({ id: sessions.id });
 }
 
 function choose(which: EndedSessions): SQL | undefined {

@@ -10,6 +10,7 @@ import { lockStandingAnd } from "../../principals/lock-standing.ts";
 import { settingsOf } from "../../settings.ts";
 import { eraseEventsOf } from "../../events/erase.ts";
 import { endEverything, tellOfEnd } from "../../users/end-everything.ts";
+import { loginDirectory } from "../../users/login-directory.ts";
 import { keepsAnOwner, mayManage } from "../../users/role-rules.ts";
 
 /**
@@ -48,7 +49,7 @@ export const handleDeleteUser: Handler<typeof deleteUser, RegionEnv> = async ({ 
     return { row: { ...before, version }, ended: over };
   });
   await tellOfEnd(env, row, ended);
-  await env.DIRECTORY.release(row.id);
+  await loginDirectory(env).release(row.id);
   if (row.deletedAt !== null) throw new AppError("not_found");
   return { status: 204 };
 };

@@ -1,11 +1,10 @@
 import { AppError } from "../../../../schema/errors.ts";
 import { isRecordTime } from "../../../../schema/http/audit-logs.ts";
 import type { recoverWebhookEndpoint } from "../../../../schema/http/webhook-endpoints.ts";
-import { withClient } from "../../../serve/database.ts";
 import type { Handler } from "../../../serve/serve.ts";
 import { principalOf } from "../../../serve/served.ts";
 import { invalid } from "../../../serve/validate.ts";
-import { asCustomer } from "../../database.ts";
+import { asCustomer, asCustomerSql } from "../../database.ts";
 import { settingsOf } from "../../settings.ts";
 import { lockEndpoint } from "../../webhook-endpoints/find.ts";
 import { handOver } from "../../webhooks/hand-over.ts";
@@ -24,21 +23,15 @@ export const handleRecoverWebhookEndpoint: Handler<typeof recoverWebhookEndpoint
   );
   if (endpoint.status === "disabled")
     throw new AppError("conflict", { detail: "The endpoint is disabled. Enable it first." });
-  const { recovered, one } = await withClient(
-    env.DB,
-    (client) =>
-      client.begin(async (sql) => {
-        await sql`select set_config('app.customer_id', ${customerId}, true)`;
-        const { count } = await sql`
-          update deliveries set status = 'pending', tries = 0, rounds = 0, parked_for = null, redrive_at = null, next_attempt_at = now()
-            where customer_id = ${customerId} and endpoint_id = ${params.id} and status = 'dead_letter' and redrive_at is not null
-              and created_at >= ${new Date(since)}`;
-        const rows = await sql<{ id: string }[]>`select id from deliveries
-          where customer_id = ${customerId} and endpoint_id = ${params.id} and status = 'pending' limit 1`;
-        return { recovered: count, one: rows.map(({ id }) => ({ id, endpoint_id: params.id })) };
-      }),
-    served.invocation,
-  );
+  const [{ count: recovered }, pending] = await asCustomerSql(env, customerId, served.invocation, (sql) => [
+    sql`
+      update deliveries set status = 'pending', tries = 0, rounds = 0, parked_for = null, redrive_at = null, next_attempt_at = now()
+        where customer_id = ${customerId} and endpoint_id = ${params.id} and status = 'dead_letter' and redrive_at is not null
+          and created_at >= ${new Date(since)}`,
+    sql<{ id: string }[]>`select id from deliveries
+      where customer_id = ${customerId} and endpoint_id = ${params.id} and status = 'pending' limit 1`,
+  ]);
+  const one = pending.map(({ id }) => ({ id, endpoint_id: params.id }));
   served.invocation.waitUntil(handOver(env, recovered > 0 ? one : [], 0));
   return { status: 202, body: { recovered } };
 };

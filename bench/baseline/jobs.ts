@@ -6,7 +6,7 @@ export interface Endpoint {
   readonly secret: string;
 }
 
-/** A job: this event to that endpoint. */
+/** A job: deliver this event to that endpoint. */
 export interface Work {
   readonly id: string;
   readonly endpoint: number;
@@ -14,15 +14,18 @@ export interface Work {
   readonly body: string;
 }
 
-/** Tries under way at once to one endpoint, as Domicile has them; all endpoints together where they share a queue. */
+/** Concurrent attempts per endpoint, as in Domicile; of all endpoints together where they share a queue. */
 export const concurrency = process.env["ONE_QUEUE"] === "1" ? 25 : 5;
 
-/** The queue of an endpoint: of its own, so that a slow one holds up no other, or with `ONE_QUEUE=1` the same for all. */
-export function queueOf({ number }: Pick<Endpoint, "number">): string {
-  return process.env["ONE_QUEUE"] === "1" ? "webhooks" : `webhooks-${number}`;
+/**
+ * The queue of an endpoint: one of its own, so that a slow endpoint delays no other, or with `ONE_QUEUE=1` the same for
+ * all.
+ */
+export function queueOf(endpoint: number): string {
+  return process.env["ONE_QUEUE"] === "1" ? "webhooks" : `webhooks-${endpoint}`;
 }
 
-/** The first try, and five more after 1, 2, 4, 8 and 16 s. */
+/** The first attempt, and five more after 1, 2, 4, 8 and 16 s. */
 export const jobOptions = {
   attempts: 6,
   backoff: { type: "exponential", delay: 1000, jitter: 0.1 },
