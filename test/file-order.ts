@@ -12,6 +12,7 @@ export const ownPlatformFiles = [
   "residency-canary",
   "webhook-at-rest",
   "interrupted",
+  "region-failure",
 ] as const;
 
 /**

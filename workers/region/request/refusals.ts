@@ -1,4 +1,5 @@
 import type { AuditEntry } from "../../../schema/audit/entry.ts";
+import { createSession } from "../../../schema/http/sessions.ts";
 
 type WaitUntil = (promise: Promise<unknown>) => void;
 
@@ -15,6 +16,7 @@ interface Window {
 const windowMs = 10_000;
 /** A window that is still open by then belongs to a request that was torn down, in milliseconds. */
 const overdueMs = 12_000;
+const signInAction = createSession.action;
 /** Kinds of refusals that a record tells apart. */
 const maximumKinds = 8;
 
@@ -31,9 +33,12 @@ export class Refusals {
     this.#write = write;
   }
 
-  /** Counts a refusal with this status. `count`: how many requests were refused, one or more. */
+  /**
+   * Counts refused requests with this status: `count` of them, of which `entry` is the first. Refused sign-ins to an account are
+   * counted apart from refusals of its sessions.
+   */
   add(entry: AuditEntry, status: number, count: number, waitUntil: WaitUntil): void {
-    const key = `${entry.customer_id} ${entry.user_id ?? entry.api_key_id}`;
+    const key = `${entry.customer_id} ${entry.user_id ?? entry.api_key_id} ${entry.action === signInAction}`;
     this.#flushOverdue(waitUntil);
     const open = this.#windows.get(key);
     const window = open ?? { first: entry, since: Date.now(), kinds: new Map<string, number>(), count: 0 };
