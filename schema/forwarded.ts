@@ -31,12 +31,19 @@ export const returnedHeader = {
   recorded: "domicile-recorded",
   /** The customer of the API key that the request came with: the edge cannot read it from the key. */
   customer: "domicile-customer",
+  /** The Gate's refusal of this request, as JSON, for the edge to remember. */
+  refusal: "domicile-refusal",
   /** From global: the customer that an operator's request was about and its default region, as `cus_…/eu`. */
   concerns: "domicile-concerns",
 } as const;
 
-/** What the edge asks a region for its public keys. No client reaches it: the host is not one of ours. */
-export const regionKeysUrl = "https://region.internal/.well-known/jwks.json";
+/** What the edge asks of a region for itself, without a caller. */
+export const edgeUrl = {
+  /** GET: the region's public keys. */
+  keys: "https://region.internal/.well-known/jwks.json",
+  /** POST: requests that the edge refused from memory, as a `RefusalReport`. */
+  refusals: "https://region.internal/refusals",
+} as const;
 
 const id = z.string().min(1).max(128);
 const nullableCountry = z.string().length(2).nullable();

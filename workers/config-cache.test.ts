@@ -38,7 +38,7 @@ describe("configuration while global hangs", () => {
     vi.restoreAllMocks();
   });
 
-  it("is what is remembered, after one wait for all", async () => {
+  it("is what is remembered: requests that came before a read failed wait for their own, the others for none", async () => {
     const regions = vi.fn<ConfigReaderApi["regions"]>(never).mockResolvedValueOnce(states);
     const tiers = vi.fn<ConfigReaderApi["tiers"]>(never).mockResolvedValueOnce([basic]);
     const cache = cacheOver({ regions, tiers });
@@ -46,11 +46,14 @@ describe("configuration while global hangs", () => {
     expect(await cache.regionStatus("us", waitUntil)).toBe("draining");
     await vi.advanceTimersByTimeAsync(3000);
     const herd = Promise.all(Array.from({ length: 100 }, () => cache.regionStatus("us", waitUntil)));
-    await vi.advanceTimersByTimeAsync(2100);
+    await vi.advanceTimersByTimeAsync(1500);
     expect(new Set(await herd)).toEqual(new Set(["draining"]));
-    expect(regions).toHaveBeenCalledTimes(2);
-    expect(await cache.regionStatus("us", waitUntil)).toBe("draining");
+    expect(regions).toHaveBeenCalledTimes(1 + 100);
+    for (let at = 0; at < 100; at++) expect(await cache.regionStatus("us", waitUntil)).toBe("draining");
     expect(await cache.tier("basic", waitUntil)).toEqual(basic);
+    // Behind these answers, one read at a time.
+    expect(regions).toHaveBeenCalledTimes(1 + 100 + 1);
+    expect(tiers).toHaveBeenCalledTimes(1 + 1);
   });
 
   it("is never older than five minutes where it is closed when in doubt: public keys, opt-ins", async () => {
@@ -82,13 +85,18 @@ describe("configuration while global hangs", () => {
     expect(await ask()).toEqual(["rejected", "rejected", "fulfilled"]);
   });
 
-  it("is unavailable where nothing is remembered, and one read is tried for all who wait", async () => {
+  it("is unavailable where nothing is remembered: each request tries once, and for a second after a failure none does", async () => {
     const regions = vi.fn<ConfigReaderApi["regions"]>(never);
     const cache = cacheOver({ regions });
-    const herd = Promise.allSettled(Array.from({ length: 100 }, () => cache.regionStatus("us", waitUntil)));
-    await vi.advanceTimersByTimeAsync(2100);
-    expect((await herd).filter((outcome) => outcome.status === "rejected")).toHaveLength(100);
-    expect(regions).toHaveBeenCalledTimes(1);
+    const ask = (): Promise<string> => cache.regionStatus("us", waitUntil).catch((error: Error) => error.message);
+    const herd = Promise.all(Array.from({ length: 100 }, ask));
+    await vi.advanceTimersByTimeAsync(1500);
+    expect(new Set(await herd)).toEqual(new Set([await ask()]));
+    expect(await ask()).not.toBe("draining");
+    expect(regions).toHaveBeenCalledTimes(100);
+    await vi.advanceTimersByTimeAsync(1000);
+    regions.mockResolvedValue(states);
+    expect(await ask()).toBe("draining");
   });
 
   it("is fresh again with the first read that succeeds", async () => {
@@ -103,6 +111,34 @@ describe("configuration while global hangs", () => {
     await cache.regionStatus("us", waitUntil);
     await behind.at(-1);
     expect(await cache.regionStatus("us", waitUntil)).toBe("active");
+  });
+});
+
+describe("configuration that is read", () => {
+  it("is read again behind the answers by one request at a time", async () => {
+    vi.useFakeTimers();
+    const regions = vi.fn<ConfigReaderApi["regions"]>(never).mockResolvedValueOnce(states);
+    const cache = cacheOver({ regions });
+    await cache.regionStatus("us", waitUntil);
+    await vi.advanceTimersByTimeAsync(1500);
+    for (let at = 0; at < 100; at++) expect(await cache.regionStatus("us", waitUntil)).toBe("draining");
+    expect(regions).toHaveBeenCalledTimes(2);
+    vi.useRealTimers();
+  });
+
+  it("keeps no request waiting for another that reads the same", async () => {
+    vi.useFakeTimers();
+    const first = Promise.withResolvers<RegionState[]>();
+    const regions = vi.fn<ConfigReaderApi["regions"]>().mockReturnValueOnce(first.promise).mockResolvedValue(states);
+    const cache = cacheOver({ regions });
+    const slow = cache.regionStatus("us", waitUntil);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await cache.regionStatus("us", waitUntil)).toBe("draining");
+    first.resolve([]);
+    await slow;
+    // The older read does not overwrite the newer one's value.
+    expect(await cache.regionStatus("us", waitUntil)).toBe("draining");
+    vi.useRealTimers();
   });
 });
 

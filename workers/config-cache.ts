@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import { until } from "../durable-objects/until.ts";
+import { withTimeout } from "../durable-objects/with-timeout.ts";
 import type { ConfigReaderApi, Customer, PublicKeyVersion, RegionState, Tier } from "../schema/config.ts";
 import { AppError } from "../schema/errors.ts";
 import type { Region } from "../schema/regions.ts";
@@ -28,7 +28,7 @@ const staleClosedMs = 300_000;
 const readMs = 1500;
 /** A read that has not ended by then belongs to a request that was torn down, in milliseconds. */
 const lostMs = 3000;
-/** For how long after a failed read nobody waits for the next if there is something remembered, in milliseconds. */
+/** For how long after a failed read no request waits for the next one if there is something remembered, in milliseconds. */
 const failingMs = 10_000;
 /** For how long after a failed read none is tried where nothing is remembered, in milliseconds. */
 const pauseMs = 1000;
@@ -37,14 +37,15 @@ const lackingMs = 100;
 
 /**
  * Global configuration as one isolate remembers it. Younger than `refreshMs`: served from memory. Older: served, and read again
- * behind the answer. Older than `maximumMs`: the request waits for a fresh value; if global cannot be reached it gets the old one,
- * up to an hour, then `unavailable` (503). While global fails, only the first request waits. See docs/configuration.md.
+ * behind the answer, by one request at a time. Older than `maximumMs`: the request reads it itself; if global cannot be reached it
+ * gets the old value, up to an hour, then `unavailable` (503). No request waits for another. Once a read has failed, no
+ * request waits for the next one if something is remembered. See docs/configuration.md.
  */
 export class ConfigCache {
   readonly #reader: ConfigReaderApi;
   readonly #options: ConfigCacheOptions;
   readonly #entries = new LRUCache<string, Entry>({ max: 10_000 });
-  /** Keys that a request is reading just now, and since when. */
+  /** Keys that a request is reading, and since when: others do not refresh them behind their answers meanwhile. */
   readonly #reading = new Map<string, number>();
   /** When the last read of a key failed, epoch milliseconds. */
   readonly #failedAt = new LRUCache<string, number>({ max: 1000 });
@@ -127,19 +128,17 @@ export class ConfigCache {
     return entry.value as T;
   }
 
-  /** A value younger than `maximumMs` by now: one request reads it, those that come meanwhile wait for that. */
+  /** A value younger than `maximumMs`: the remembered one, or one that this request reads itself. */
   async #fresh<T>(key: string, read: () => Promise<T>, maximumMs: number, oldestMs: number = staleMs): Promise<T> {
-    const oldest = this.#options.now() - maximumMs;
-    // Not awaited where there is nothing to wait for: from looking to reading, nobody else may come in between.
-    const ended = !this.#isBeingRead(key) || (await until(() => !this.#isBeingRead(key), lostMs));
-    const shared = this.#entries.get(key);
-    if (shared !== undefined && shared.readAt > oldest) return shared.value as T;
+    const known = this.#entries.get(key);
+    if (known !== undefined && this.#ageOf(known) < maximumMs) return known.value as T;
     try {
-      if (!ended || this.#hasJustFailed(key)) throw new Error("global could not be read a moment ago");
+      if (this.#hasJustFailed(key)) throw new Error("global could not be read a moment ago");
       return (await this.#read(key, read)).value as T;
     } catch (cause) {
-      if (shared === undefined || this.#ageOf(shared) >= oldestMs) throw new AppError("unavailable", { cause });
-      return shared.value as T;
+      const remembered = this.#entries.get(key);
+      if (remembered === undefined || this.#ageOf(remembered) >= oldestMs) throw new AppError("unavailable", { cause });
+      return remembered.value as T;
     }
   }
 
@@ -148,7 +147,7 @@ export class ConfigCache {
     const generation = this.#generation;
     this.#reading.set(key, readAt);
     try {
-      const entry = { value: await inTime(read()), readAt };
+      const entry = { value: await withTimeout(read(), readMs), readAt };
       // A change made through this isolate while the read was under way may not be in it: then it is not kept.
       const overtaken = generation !== this.#generation || (this.#entries.get(key)?.readAt ?? 0) > readAt;
       if (!overtaken) this.#entries.set(key, entry);
@@ -182,18 +181,5 @@ export class ConfigCache {
 
   #ageOf(entry: Entry | undefined): number {
     return entry === undefined ? Infinity : this.#options.now() - entry.readAt;
-  }
-}
-
-/** `reading`, or a rejection after `readMs`. */
-async function inTime<T>(reading: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error("a read of configuration took too long")), readMs);
-  });
-  try {
-    return await Promise.race([reading, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -123,6 +123,17 @@ describe("writing", () => {
     );
   });
 
+  it("writes one batch at a time for hundreds of concurrent requests, each waiting for those before it", async () => {
+    const messages = await Promise.all(Array.from({ length: 300 }, () => seal([entry()])));
+    Object.assign(world, { appendMs: 1, mostAppending: 0 });
+    const outcomes = await Promise.all(messages.map((message) => log().write([message])));
+    world.appendMs = 0;
+    expect(outcomes.flat().every(({ kind }) => kind === "written")).toBe(true);
+    expect(world.mostAppending).toBe(1);
+    expect(world.log(customer)).toHaveLength(300);
+    await expectWhole();
+  });
+
   it("writes the others when the database refuses one", async () => {
     world.refused = "refused";
     const messages = await Promise.all([seal([entry()]), seal([entry({ action: "refused" })]), seal([entry()])]);

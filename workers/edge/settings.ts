@@ -8,6 +8,7 @@ import { ConfigCache } from "../config-cache.ts";
 import { CallCounter } from "./count-calls.ts";
 import { loginLookup } from "./login-lookup.ts";
 import { ApiKeyVerifier } from "./request/verify-api-key.ts";
+import { RepeatedRefusals } from "./request/repeat-refusal.ts";
 import { RegionKeys } from "./request/region-keys.ts";
 import { AccessVerifier } from "./request/verify-access.ts";
 import { SessionTokenVerifier } from "./request/verify-session-token.ts";
@@ -31,6 +32,7 @@ export interface Edge {
   readonly homes: LRUCache<string, LoginEntry>;
   /** Customers of API keys, as regions named them. */
   readonly keyCustomers: LRUCache<string, string>;
+  readonly refusals: RepeatedRefusals;
   /** For what no region can record: see `ask-region.ts` and `record-operation.ts`. */
   readonly records: AuditSender;
   readonly auditQueues: Readonly<Record<Region, Queue>>;
@@ -90,6 +92,7 @@ function makeEdge(env: EdgeEnv): Edge {
   const calls = local ? new CallCounter() : null;
   const { configReader, ...bindings } = bindingsOf(env, calls);
   const regionKeys = new RegionKeys(bindings.regions, now);
+  const records = recordSender(bindings.auditQueues, settings);
   return {
     ...bindings,
     local,
@@ -107,7 +110,8 @@ function makeEdge(env: EdgeEnv): Edge {
     apiKeys: new ApiKeyVerifier(checksumKeysSchema.parse(JSON.parse(settings.API_KEY_CHECKSUM_KEYS))),
     homes: new LRUCache({ max: 10_000 }),
     keyCustomers: new LRUCache({ max: 10_000 }),
-    records: recordSender(bindings.auditQueues, settings),
+    records,
+    refusals: new RepeatedRefusals(bindings.regions, records),
   };
 }
 

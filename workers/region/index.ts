@@ -1,12 +1,12 @@
-import { regionKeysUrl } from "../../schema/forwarded.ts";
+import { forwardedHeader } from "../../schema/forwarded.ts";
 import { withInvocation, type Invocation } from "../serve/invocation.ts";
 import { logFailure } from "../serve/log-failure.ts";
 import { keepDeadLetters } from "./audit/dead-letters.ts";
 import { runRetention } from "./audit/retention/run.ts";
 import { writeAudit } from "./audit/write.ts";
+import { respondToEdge } from "./request/respond-to-edge.ts";
 import { respond } from "./request/respond.ts";
 import { rewrapDataKeys } from "./sealing/rewrap.ts";
-import { settingsOf } from "./settings.ts";
 import { wakeCouriers } from "./webhooks/consume.ts";
 import { forgetOldEvents } from "./webhooks/forget.ts";
 import { publishAnew } from "./webhooks/publish.ts";
@@ -22,9 +22,10 @@ const everyMinute = "* * * * *";
 /** A region: its own routes, and the customers' own APIs for every path that is not the platform's. */
 export default {
   fetch(request, env, ctx): Response | Promise<Response> {
-    // The edge fetches the public keys for itself, without a caller.
-    if (request.url === regionKeysUrl) return Response.json(settingsOf(env).keys.jwks());
-    return respond(request, env, ctx);
+    // Every request of a client has a caller. Without one, the edge asks for itself.
+    return request.headers.has(forwardedHeader.caller)
+      ? respond(request, env, ctx)
+      : respondToEdge(request, env, (promise) => ctx.waitUntil(promise));
   },
   queue(batch, env, ctx) {
     if (batch.queue.endsWith("-dead"))

@@ -1,6 +1,7 @@
 import { AuditLogObject } from "../../durable-objects/audit-log/audit-log.ts";
 import { CourierObject } from "../../durable-objects/courier/courier.ts";
 import { GateObject } from "../../durable-objects/gate/gate.ts";
+import { LedgerMemory } from "../../durable-objects/gate/ledger-memory.ts";
 import { SignInGuardObject } from "../../durable-objects/sign-in-guard/sign-in-guard.ts";
 import { withInvocation } from "../serve/invocation.ts";
 import { auditStore } from "./audit/store.ts";
@@ -11,12 +12,16 @@ import { settingsOf } from "./settings.ts";
 import { courierStore } from "./webhooks/courier-store.ts";
 import { handOver } from "./webhooks/hand-over.ts";
 
+/** One for all Gates of the isolate. */
+const ledgers = new LedgerMemory();
+
 /** The Gate of this region: asks the region's Postgres and the global configuration. */
 export class Gate extends GateObject<RegionEnv> {
   constructor(ctx: DurableObjectState, env: RegionEnv) {
     const waitUntil = (promise: Promise<unknown>): void => ctx.waitUntil(promise);
     const { config } = settingsOf(env);
     super(ctx, env, {
+      ledgers,
       loadPrincipal: (id) => withInvocation(ctx, (invocation) => loadPrincipal(env, id, invocation)),
       tierOf: async (customerId, keyTier) => {
         const name = keyTier ?? (await config.customer(customerId, waitUntil))?.tier;

@@ -1,5 +1,5 @@
 import type { AuditEntry, Outcome } from "../../schema/audit/entry.ts";
-import type { Caller } from "../../schema/forwarded.ts";
+import type { Caller, ClaimedCaller } from "../../schema/forwarded.ts";
 import { newId, timeOfId } from "../../schema/ids.ts";
 import type { Match } from "./match-route.ts";
 import { templateOf } from "./path-template.ts";
@@ -45,6 +45,12 @@ export function claimedSubject(caller: Caller): Subject | null {
       // The customer of an API key is not in the key, and operators have none.
       return null;
   }
+}
+
+/** Who made a request with a credential. `customerId`: the customer, where it is known; an API key does not name it. */
+export function callerSubject(caller: ClaimedCaller, customerId: string | null): Subject | null {
+  if (caller.kind === "session") return claimedSubject(caller);
+  return customerId === null ? null : { customerId, userId: null, apiKeyId: caller.id, sessionId: null, detail: null };
 }
 
 /** The audit record of one request. */

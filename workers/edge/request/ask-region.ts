@@ -28,6 +28,7 @@ export async function askRegion(
   if (outcome instanceof Response && (outcome.status < 500 || outcome.headers.has(returnedHeader.settled))) {
     const customerId = outcome.headers.get(returnedHeader.customer);
     if (caller.kind === "api_key" && customerId !== null) edge.keyCustomers.set(caller.id, customerId);
+    if (caller.kind === "session" || caller.kind === "api_key") edge.refusals.remember(caller, outcome, Date.now());
     return passOn(outcome, request);
   }
   const cause = outcome instanceof Response ? new Error(`the region responded with ${outcome.status}`) : outcome.cause;

@@ -1,7 +1,6 @@
 import { importJWK, type CryptoKey, type JWK } from "jose";
 import { z } from "zod";
-import { until } from "../../../durable-objects/until.ts";
-import { regionKeysUrl } from "../../../schema/forwarded.ts";
+import { edgeUrl } from "../../../schema/forwarded.ts";
 import { isRegion, regionNames, type Region } from "../../../schema/regions.ts";
 
 /** Age at which a region's keys are fetched again, in milliseconds. */
@@ -26,7 +25,7 @@ export class RegionKeys {
   readonly #workers: Readonly<Record<Region, Fetcher>>;
   readonly #now: () => number;
   readonly #held = new Map<Region, Held>();
-  /** Regions that a request is asking just now, and since when. */
+  /** Regions that a request is asking, and since when: others do not refresh their keys meanwhile. */
   readonly #fetching = new Map<Region, number>();
 
   constructor(workers: Readonly<Record<Region, Fetcher>>, now: () => number) {
@@ -63,9 +62,8 @@ export class RegionKeys {
     return { keys: sets.flat() };
   }
 
-  /** Keys no older than the cooldown: one request fetches them, those that come meanwhile wait for that. */
+  /** Keys no older than the cooldown. A request that finds them older fetches them itself and waits for no other. */
   async #current(region: Region): Promise<Held> {
-    if (this.#isBeingFetched(region)) await until(() => !this.#isBeingFetched(region), lostMs);
     const held = this.#held.get(region);
     return held !== undefined && this.#ageOf(region) < cooldownMs ? held : this.#fetch(region);
   }
@@ -73,7 +71,7 @@ export class RegionKeys {
   async #fetch(region: Region): Promise<Held> {
     this.#fetching.set(region, this.#now());
     try {
-      const response = await this.#workers[region].fetch(regionKeysUrl);
+      const response = await this.#workers[region].fetch(edgeUrl.keys);
       if (!response.ok) throw new Error(`a region answered ${response.status} for its keys`);
       const held = { fetchedAt: this.#now(), ...(await importKeys(region, await response.json())) };
       this.#held.set(region, held);

@@ -1,22 +1,29 @@
 import type { Admission } from "../../../durable-objects/gate/admission.ts";
-import type { GateFacts, LimitState, Proof } from "../../../schema/admission.ts";
+import type { GateFacts, Refusal } from "../../../schema/admission.ts";
 import { AppError } from "../../../schema/errors.ts";
 import type { ClaimedCaller } from "../../../schema/forwarded.ts";
 import type { Principal } from "../../../schema/principal.ts";
 import type { Region } from "../../../schema/regions.ts";
+import { proofOf } from "../../serve/proof-of.ts";
+import { gateRefusal, type GateRefusal } from "../../serve/gate-refusal.ts";
 import type { Quota } from "../../serve/served.ts";
 import { settingsOf } from "../settings.ts";
 import { isolateOf } from "./isolate.ts";
 
-/** The Gate's decision about a request. `facts`: what it knows of the principal. */
+/** The Gate's decision about a request. `customerId`: the principal's customer, null if the Gate knows no such principal. */
 export type Admitted =
-  | { readonly kind: "admitted"; readonly facts: GateFacts; readonly principal: Principal; readonly quota: Quota }
   | {
+      readonly kind: "admitted";
+      readonly customerId: string;
+      readonly principal: Principal;
+      readonly quota: Quota;
+    }
+  | ({
       readonly kind: "refused";
-      readonly facts: GateFacts | null;
-      readonly error: AppError;
-      readonly limits: readonly LimitState[];
-    };
+      readonly customerId: string | null;
+      /** What the edge may remember; null when the Gate could not be reached. */
+      readonly refusal: Refusal | null;
+    } & GateRefusal);
 
 /**
  * Asks the caller's Gate, once. Refused with 401 when the session or key has ended, with 429 and `violated-policies` when its quota
@@ -28,43 +35,33 @@ export async function admit(
   waitUntil: (promise: Promise<unknown>) => void,
 ): Promise<Admitted> {
   const { region } = settingsOf(env);
-  const admission = await isolateOf(env).gates.admit(region, caller.id, proofOf(caller), { waitUntil });
+  const admission = await isolateOf(env).gates.admit(caller.id, proofOf(caller), waitUntil);
   return decided(admission, caller, region);
-}
-
-function proofOf(caller: ClaimedCaller): Proof {
-  return caller.kind === "session"
-    ? { kind: "session", sessionId: caller.session_id }
-    : { kind: "secret", hash: caller.secret_hash };
 }
 
 function decided(admission: Admission, caller: ClaimedCaller, region: Region): Admitted {
   switch (admission.kind) {
-    case "refused":
-      return { kind: "refused", facts: null, error: new AppError("unauthorized"), limits: [] };
     case "unavailable": {
       const error = new AppError("unavailable", { retryAfter: admission.retryAfterSeconds });
-      return { kind: "refused", facts: null, error, limits: [] };
+      return { kind: "refused", customerId: null, refusal: null, error, limits: [] };
+    }
+    case "refused": {
+      const { refusal } = admission;
+      const customerId = refusal.kind === "refused" ? (refusal.customer_id ?? null) : refusal.facts.customer_id;
+      return { kind: "refused", customerId, refusal, ...gateRefusal(admission) };
     }
     case "limited": {
-      const { facts, limits } = admission;
-      return { kind: "refused", facts, error: limited(admission), limits };
+      const { refusal, facts } = admission;
+      return { kind: "refused", customerId: facts.customer_id, refusal, ...gateRefusal(admission) };
     }
     case "admitted": {
       const { facts, limits, usage } = admission;
-      return { kind: "admitted", facts, principal: principalOf(facts, caller, region), quota: { limits, usage } };
+      const principal = principalOf(facts, caller, region);
+      return { kind: "admitted", customerId: facts.customer_id, principal, quota: { limits, usage } };
     }
     default:
       return admission satisfies never;
   }
-}
-
-function limited(admission: Extract<Admission, { kind: "limited" }>): AppError {
-  return new AppError("rate_limited", {
-    detail: "The quota of this credential is used up for now.",
-    retryAfter: admission.retryAfterSeconds,
-    members: { "violated-policies": admission.violated },
-  });
 }
 
 function principalOf(facts: GateFacts, caller: ClaimedCaller, region: Region): Principal {

@@ -1,8 +1,8 @@
-import type { GateFacts, LimitState } from "../../../schema/admission.ts";
+import type { LimitState, Refusal } from "../../../schema/admission.ts";
 import type { Customer } from "../../../schema/config.ts";
 import type { ClaimedCaller } from "../../../schema/forwarded.ts";
 import type { Principal } from "../../../schema/principal.ts";
-import { claimedSubject, type Subject } from "../../serve/audit-entry.ts";
+import { callerSubject, type Subject } from "../../serve/audit-entry.ts";
 import type { Received } from "../../serve/receive.ts";
 import type { Quota } from "../../serve/served.ts";
 import { settingsOf } from "../settings.ts";
@@ -23,6 +23,8 @@ export interface Entrance {
   /** Whose log the request is recorded in; null while that is not known. */
   readonly subject: Subject | null;
   readonly limits: readonly LimitState[];
+  /** The Gate's refusal, for the edge to remember; null without one. */
+  readonly refusal: Refusal | null;
   /** The customer, for CORS; null while it is not known. */
   readonly customer: Customer | null;
   readonly result:
@@ -45,10 +47,11 @@ export async function enter(
   // A session token names its customer, so both questions are asked at once.
   const early = caller.kind === "session" ? found(configurationOf(caller.customer_id, env, waitUntil)) : null;
   const admitted = await admit(caller, env, waitUntil);
-  const subject = subjectOf(caller, admitted.facts);
+  const subject = callerSubject(caller, admitted.customerId);
   const limits = admitted.kind === "admitted" ? admitted.quota.limits : admitted.limits;
   const configured = await (early ?? (subject && found(configurationOf(subject.customerId, env, waitUntil))));
-  const known = { subject, limits, customer: configured?.kind === "found" ? configured.value.customer : null };
+  const refusal = admitted.kind === "refused" ? admitted.refusal : null;
+  const known = { subject, limits, refusal, customer: configured?.kind === "found" ? configured.value.customer : null };
   if (configured?.kind === "failed") return { ...known, result: { kind: "refused", error: configured.error } };
   try {
     return {
@@ -72,12 +75,6 @@ function check(
     throw admitted.kind === "refused" ? admitted.error : new Error("an admitted caller has no customer");
   const customer = checkCustomer(configuration.customer, caller, country);
   return { principal: admitted.principal, customer, configuration, quota: admitted.quota };
-}
-
-function subjectOf(caller: ClaimedCaller, facts: GateFacts | null): Subject | null {
-  const claimed = claimedSubject(caller);
-  if (claimed !== null || facts === null) return claimed;
-  return { customerId: facts.customer_id, userId: null, apiKeyId: facts.id, sessionId: null, detail: null };
 }
 
 type Found<T> = { readonly kind: "found"; readonly value: T } | { readonly kind: "failed"; readonly error: unknown };

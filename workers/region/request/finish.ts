@@ -1,4 +1,4 @@
-import type { LimitState } from "../../../schema/admission.ts";
+import type { LimitState, Refusal } from "../../../schema/admission.ts";
 import { returnedHeader } from "../../../schema/forwarded.ts";
 import type { Region } from "../../../schema/regions.ts";
 import { setCorsHeaders, setRateLimitHeaders, setSecurityHeaders } from "../../serve/response-headers.ts";
@@ -17,6 +17,8 @@ export interface Finding {
   readonly settled: boolean;
   /** The customer of an API key; null for every other caller. */
   readonly keyCustomerId: string | null;
+  /** The Gate's refusal, for the edge to remember; null without one. */
+  readonly refusal: Refusal | null;
 }
 
 /** The findings about a caller without a home region of its own, as an operator. */
@@ -27,6 +29,7 @@ export const unknownCaller = {
   corsOrigins: [],
   proxied: false,
   keyCustomerId: null,
+  refusal: null,
 } as const;
 
 /** Sets the headers of a response on its way to the edge. */
@@ -37,6 +40,7 @@ export function finish(response: Response, finding: Finding): Response {
   if (finding.settled) headers.set(returnedHeader.settled, "1");
   else headers.delete(returnedHeader.settled);
   if (finding.keyCustomerId !== null) headers.set(returnedHeader.customer, finding.keyCustomerId);
+  if (finding.refusal !== null) headers.set(returnedHeader.refusal, JSON.stringify(finding.refusal));
   if (finding.region !== null) headers.set("domicile-region", finding.region);
   setRateLimitHeaders(headers, finding.limits);
   setSecurityHeaders(headers, finding.proxied);

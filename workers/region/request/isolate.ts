@@ -3,15 +3,18 @@ import { GateClient } from "../../../durable-objects/gate/gate-client.ts";
 import { objectIn } from "../../../durable-objects/jurisdiction.ts";
 import { AuditSender } from "../../../queues/audit/send.ts";
 import { auditLogOf } from "../audit/log-of.ts";
+import { aggregatedEntry, RefusalWindows } from "../../serve/refusal-windows.ts";
 import { settingsOf } from "../settings.ts";
-import { Refusals } from "./refusals.ts";
 
 /** What one isolate of a region keeps from request to request. */
 export interface Isolate {
   readonly gates: GateClient;
   readonly records: AuditSender;
-  readonly refusals: Refusals;
+  readonly refusals: RefusalWindows;
 }
+
+/** For how long refusals of a principal are counted before they are recorded, in milliseconds. */
+const refusalWindowMs = 10_000;
 
 const known = new WeakMap<RegionEnv, Isolate>();
 
@@ -23,7 +26,9 @@ export function isolateOf(env: RegionEnv): Isolate {
   const isolate = {
     gates: gateClient(env),
     records,
-    refusals: new Refusals((entry, waitUntil) => records.later(settingsOf(env).region, entry, waitUntil)),
+    refusals: new RefusalWindows(refusalWindowMs, async (first, kinds, waitUntil) =>
+      records.later(settingsOf(env).region, aggregatedEntry(first, kinds), waitUntil),
+    ),
   };
   known.set(env, isolate);
   return isolate;
@@ -34,7 +39,7 @@ function gateClient(env: RegionEnv): GateClient {
   const namespace = env.GATE as unknown as DurableObjectNamespace<GateObject>;
   return new GateClient({
     now: () => Date.now(),
-    stubFor: (_region, principalId) => objectIn(namespace, region, principalId, environment),
+    stubFor: (principalId) => objectIn(namespace, region, principalId, environment),
   });
 }
 

@@ -39,7 +39,7 @@ export async function record(
   const { region } = settingsOf(env);
   const isolate = isolateOf(env);
   if (!proxied && refusals.has(status)) {
-    isolate.refusals.add(entry, status, 1, waitUntil);
+    isolate.refusals.add(entry, { [`${entry.action} ${status}`]: 1 }, waitUntil);
   } else if (mayHaveChanged(received.method, status)) {
     try {
       await isolate.records.now(region, entry, waitUntil);

@@ -53,7 +53,7 @@ async function toCaller(matched: Matched, caller: ClaimedCaller): Promise<Respon
   const { received, match, env, invocation } = matched;
   const { waitUntil } = invocation;
   const { region } = settingsOf(env);
-  const { subject, limits, customer, result } = await enter(received, caller, env, waitUntil);
+  const { subject, limits, refusal, customer, result } = await enter(received, caller, env, waitUntil);
   const attempt = await attempted(received, match, () => {
     if (result.kind === "refused") throw result.error;
     return serveCaller(matched, result.entered);
@@ -67,6 +67,7 @@ async function toCaller(matched: Matched, caller: ClaimedCaller): Promise<Respon
     corsOrigins: customer?.cors_origins ?? (await anyCorsOrigins(received, env, waitUntil)),
     proxied: recorded.proxied,
     settled: recorded.settled,
+    refusal,
     keyCustomerId: caller.kind === "api_key" ? (subject?.customerId ?? null) : null,
   });
 }

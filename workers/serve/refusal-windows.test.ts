@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { AuditEntry } from "../../../schema/audit/entry.ts";
-import { newId, timeOfId } from "../../../schema/ids.ts";
-import { Refusals } from "./refusals.ts";
+import type { AuditEntry } from "../../schema/audit/entry.ts";
+import { newId, timeOfId } from "../../schema/ids.ts";
+import { aggregatedEntry, RefusalWindows } from "./refusal-windows.ts";
 
 const written: AuditEntry[] = [];
 const waitUntil = (promise: Promise<unknown>): void => void promise;
@@ -26,6 +26,10 @@ function entry(change: Partial<AuditEntry> = {}): AuditEntry {
   };
 }
 
+function add(refusals: RefusalWindows, one: AuditEntry, status: number, count: number): void {
+  refusals.add(one, { [`${one.action} ${status}`]: count }, waitUntil);
+}
+
 describe("refused requests", () => {
   beforeEach(() => {
     vi.useFakeTimers();
@@ -35,20 +39,20 @@ describe("refused requests", () => {
     vi.useRealTimers();
   });
 
-  function newRefusals(): Refusals {
-    return new Refusals((one) => written.push(one));
+  function newRefusals(): RefusalWindows {
+    return new RefusalWindows(10_000, async (first, kinds) => void written.push(aggregatedEntry(first, kinds)));
   }
 
   it("of one principal within ten seconds are one record of the first, with their number", async () => {
     const refusals = newRefusals();
     const first = entry();
-    refusals.add(first, 429, 1, waitUntil);
-    for (let at = 0; at < 999; at++) refusals.add(entry(), 429, 1, waitUntil);
+    add(refusals, first, 429, 1);
+    for (let at = 0; at < 999; at++) add(refusals, entry(), 429, 1);
     await vi.advanceTimersByTimeAsync(9999);
     expect(written).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
     expect(written).toEqual([{ ...first, count: 1000 }]);
-    refusals.add(entry(), 429, 1, waitUntil);
+    add(refusals, entry(), 429, 1);
     await vi.advanceTimersByTimeAsync(10_000);
     expect(written).toHaveLength(2);
     expect(written[1]).not.toHaveProperty("count");
@@ -56,33 +60,35 @@ describe("refused requests", () => {
 
   it("are told apart by principal, and sign-ins to an account from requests of its sessions", async () => {
     const refusals = newRefusals();
-    refusals.add(entry(), 401, 1, waitUntil);
-    refusals.add(entry({ user_id: "usr_2" }), 401, 1, waitUntil);
-    refusals.add(entry({ user_id: null, api_key_id: "key_1" }), 401, 1, waitUntil);
-    refusals.add(entry({ action: "session.create" }), 401, 1, waitUntil);
+    add(refusals, entry(), 401, 1);
+    add(refusals, entry({ user_id: "usr_2" }), 401, 1);
+    add(refusals, entry({ user_id: null, api_key_id: "key_1" }), 401, 1);
+    add(refusals, entry({ action: "session.create" }), 401, 1);
     await vi.advanceTimersByTimeAsync(10_000);
     expect(written).toHaveLength(4);
   });
 
-  it("of several kinds are listed in the detail, eight kinds at most", async () => {
+  it("of several kinds are listed in the detail, the ninth and later ones together", async () => {
     const refusals = newRefusals();
-    refusals.add(entry(), 429, 2, waitUntil);
-    refusals.add(entry({ action: "user.delete" }), 403, 1, waitUntil);
-    for (let at = 0; at < 100; at++) refusals.add(entry({ action: `GET /${at}` }), 403, 1, waitUntil);
+    add(refusals, entry(), 429, 2);
+    add(refusals, entry({ action: "user.delete" }), 403, 1);
+    for (let at = 0; at < 100; at++) add(refusals, entry({ action: `GET /${at}` }), 403, 1);
     await vi.advanceTimersByTimeAsync(10_000);
     expect(written[0]?.count).toBe(103);
     expect(written[0]?.detail).toContain("me.read 429 ×2, user.delete 403 ×1, GET /0 403 ×1");
-    expect(written[0]?.detail?.split(",")).toHaveLength(8);
+    expect(written[0]?.detail).toContain("other ×94");
+    expect(written[0]?.detail?.split(",")).toHaveLength(9);
   });
 
   it("are written with the next refusal where the request whose timer it was ended early", async () => {
     const refusals = newRefusals();
     vi.spyOn(globalThis, "setTimeout").mockImplementationOnce(() => 0 as never);
     const lost = entry();
-    refusals.add(lost, 429, 1, waitUntil);
+    add(refusals, lost, 429, 1);
     await vi.advanceTimersByTimeAsync(12_000);
     expect(written).toEqual([]);
-    refusals.add(entry({ user_id: "usr_2" }), 429, 1, waitUntil);
+    add(refusals, entry({ user_id: "usr_2" }), 429, 1);
+    await vi.advanceTimersByTimeAsync(0);
     expect(written).toEqual([lost]);
   });
 });
