@@ -1,6 +1,7 @@
 import type { Customer } from "../../../schema/config.ts";
 import { AppError } from "../../../schema/errors.ts";
 import { regionNames, type Region } from "../../../schema/regions.ts";
+import { statusIn } from "../../config-cache.ts";
 import { settingsOf } from "../settings.ts";
 
 /** Global configuration as one request sees it. */
@@ -20,12 +21,11 @@ export async function configurationOf(
   env: RegionEnv,
   waitUntil: (promise: Promise<unknown>) => void,
 ): Promise<Configuration> {
-  const { config } = settingsOf(env);
-  const [customer, closed] = await Promise.all([config.customer(customerId, waitUntil), closedRegions(env, waitUntil)]);
-  return { customer, closed };
+  const { customer, regions } = await settingsOf(env).config.snapshot(customerId, waitUntil);
+  return { customer, closed: new Set(regionNames.filter((region) => statusIn(regions, region) === "closed")) };
 }
 
-/** Regions that serve no one; 503 if that cannot be found out. */
+/** Regions that serve no one, for a request without a customer; 503 if that cannot be found out. */
 export async function closedRegions(
   env: RegionEnv,
   waitUntil: (promise: Promise<unknown>) => void,
