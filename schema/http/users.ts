@@ -40,7 +40,7 @@ const write = { who: "principal", role: "admin", scope: "users:write" } as const
 const byId = z.object({ id: idSchema("user") });
 const base = { tag: "users", servedBy: "region", resource: "user" } as const;
 
-/** The body of a new user. `region` is settled by the edge before the home region sees it. */
+/** The body of a new user. Without `region` the home is chosen by where the request came from. */
 export const newUserSchema = z.object({
   email: emailSchema,
   password: newPasswordSchema,
