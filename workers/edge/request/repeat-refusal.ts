@@ -10,7 +10,6 @@ import { aggregatedEntry, RefusalWindows } from "../../serve/refusal-windows.ts"
 import { setRateLimitHeaders } from "../../serve/response-headers.ts";
 import { failureResponse } from "../../serve/serve.ts";
 import type { AuditSender } from "../../../queues/audit/send.ts";
-import type { Authenticated } from "./authenticate.ts";
 import type { ClientRequest } from "./read-request.ts";
 
 type WaitUntil = (promise: Promise<unknown>) => void;
@@ -47,7 +46,8 @@ export class RepeatedRefusals {
 
   /** The response to a request whose refusal is known; null if the region must be asked. */
   respond(
-    { region, caller }: Authenticated,
+    region: Region,
+    caller: ClaimedCaller,
     request: ClientRequest,
     match: Match,
     now: number,

@@ -39,10 +39,9 @@ async function route(request: ClientRequest, edge: Edge, waitUntil: WaitUntil): 
     if (handler !== undefined) return handler(request, match, edge, waitUntil);
     if (access.who === "public") throw new AppError("not_found");
   }
-  const authenticated = await authenticate(request, edge, waitUntil);
-  const repeated = edge.refusals.respond(authenticated, request, match, Date.now(), waitUntil);
+  const { region, caller } = await authenticate(request, edge, waitUntil);
+  const repeated = edge.refusals.respond(region, caller, request, match, Date.now(), waitUntil);
   if (repeated !== null) return { kind: "own", response: repeated };
-  const { region, caller } = authenticated;
   const { userHomes, body } = await lookUpUsers(request, match, edge);
   const response = await askRegion(region, request, match, { caller, userHomes, body }, edge, waitUntil);
   return { kind: "passed", response };
