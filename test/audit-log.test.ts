@@ -90,12 +90,9 @@ describe("an audit record", () => {
   });
 
   it("is made of a session that has ended and of one that is used abroad under the travel policy", async () => {
-    const strict = await newCustomer({ travel_policy: "reauthenticate", tier: "ci" });
-    const [reader, traveller, leaver] = [
-      await newUser(strict, "owner", "us"),
-      await newUser(strict, "member", "us"),
-      await newUser(strict, "member", "us"),
-    ];
+    const strict = await newCustomer({ travel_policy: "reauthenticate" });
+    const [traveller, leaver] = [await newUser(strict, "member", "us"), await newUser(strict, "member", "us")];
+    const reader = await newKey(await newUser(strict, "owner", "us"), { scopes: ["audit:read"], tier: "ci" });
     const abroad = await call("/v1/me", { token: traveller.token, headers: { "domicile-dev-country": "DE" } });
     expect(abroad.body["code"]).toBe("reauthentication_required");
     await call("/v1/sessions/current", { method: "DELETE", token: leaver.token });
@@ -105,7 +102,7 @@ describe("an audit record", () => {
       [traveller, abroad],
       [leaver, ended],
     ] as const) {
-      const record = await recordOf(headers.get("domicile-request-id"), reader.token, refusalMs);
+      const record = await recordOf(headers.get("domicile-request-id"), reader.key, refusalMs);
       expect(record).toMatchObject({ user_id: user.id, action: "me.read", outcome: "denied" });
     }
   });

@@ -1,5 +1,6 @@
 import type { AuditEntry } from "../../schema/audit/entry.ts";
 import { createSession } from "../../schema/http/sessions.ts";
+import { newId, timeOfId } from "../../schema/ids.ts";
 
 type WaitUntil = (promise: Promise<unknown>) => void;
 
@@ -70,11 +71,16 @@ export class RefusalWindows {
   }
 }
 
-/** The record of a window: the first refused request, with the number of all. What was refused besides it is in `detail`. */
+/**
+ * The record of a window, made when it ends: it names the first refused request, and has the number of all. What was refused besides
+ * it is in `detail`.
+ */
 export function aggregatedEntry(first: AuditEntry, kinds: RefusedKinds): AuditEntry {
+  const id = newId("auditRecord");
+  const entry = { ...first, id, timestamp: timeOfId(id) };
   const counts = Object.entries(kinds);
   const count = counts.reduce((sum, [, times]) => sum + times, 0);
-  if (count <= 1) return first;
+  if (count <= 1) return entry;
   const listed = counts.map(([kind, times]) => `${kind} ×${times}`).join(", ");
-  return { ...first, count, detail: counts.length > 1 ? `Refused: ${listed}`.slice(0, 1024) : first.detail };
+  return { ...entry, count, detail: counts.length > 1 ? `Refused: ${listed}`.slice(0, 1024) : first.detail };
 }

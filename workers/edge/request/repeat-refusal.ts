@@ -58,7 +58,7 @@ export class RepeatedRefusals {
     const { error, limits } = gateRefusal(refused);
     const response = failureResponse(error, request, { worker: "edge", operation: "none" });
     setRateLimitHeaders(response.headers, limits);
-    response.headers.set("domicile-region", region);
+    if (refused.kind === "limited") response.headers.set("domicile-region", region);
     const customerId = refused.kind === "limited" ? refused.facts.customer_id : customerOf(refused.refusal);
     const subject = callerSubject(caller, customerId);
     if (subject !== null) {

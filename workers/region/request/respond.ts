@@ -60,8 +60,10 @@ async function toCaller(matched: Matched, caller: ClaimedCaller): Promise<Respon
   });
   const proxied = attempt.served && match.kind === "proxied";
   const recorded = await record(attempt.response, proxied, { received, match, subject }, env, waitUntil);
+  // A credential that is not good must not say where it would have been at home.
+  const isKnown = attempt.served || recorded.response.status !== 401;
   return finish(recorded.response, {
-    region,
+    region: isKnown ? region : null,
     limits,
     origin: received.origin,
     corsOrigins: customer?.cors_origins ?? (await anyCorsOrigins(received, env, waitUntil)),
