@@ -7,6 +7,8 @@ export const ownPlatformFiles = [
   "audit-delivery",
   "start",
   "faults",
+  "event-faults",
+  "faults-database",
   "webhook-copies",
   "audit-retention",
   "residency-canary",
@@ -21,6 +23,7 @@ export const ownPlatformFiles = [
  */
 export class FileOrder extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    // oxlint-disable-next-line unicorn/no-array-sort -- this is the method of the class, not of an array
     const sorted = await super.sort(files);
     return sorted.toSorted((a, b) => groupOrderOf(a) - groupOrderOf(b) || rankOf(a) - rankOf(b));
   }

@@ -2,7 +2,8 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { and, eq, inArray, sql } from "drizzle-orm";
 import type { LoginDirectoryApi, LoginEntry, LoginLookupApi } from "../../schema/config.ts";
 import { loginDirectory } from "../../schema/tables/global/login-directory.ts";
-import { withDatabase, type Database } from "../serve/database.ts";
+import { withDatabase } from "../serve/database.ts";
+import type { Database } from "../serve/drizzle.ts";
 import { withInvocation } from "../serve/invocation.ts";
 
 /** A reservation that is not confirmed by then was left behind by a crash, in milliseconds. */
