@@ -33,12 +33,14 @@ export async function askRegion(
   }
   const cause = outcome instanceof Response ? new Error(`the region responded with ${outcome.status}`) : outcome.cause;
   if (outcome instanceof Response) await outcome.body?.cancel();
-  if (!mayHaveChanged(request.method, 503)) throw new AppError("unavailable", { cause });
+  // The home of an address is not told to whoever signs in with it.
+  const headers: Record<string, string> = caller.kind === "guest" ? {} : { "domicile-region": region };
+  if (!mayHaveChanged(request.method, 503)) throw new AppError("unavailable", { headers, cause });
   const recording = recordInterrupted(region, request, match, caller, edge, waitUntil);
   // Of a sign-in only one to a known address is recorded: whether it is must not show in the time.
   if (caller.kind === "guest") waitUntil(recording);
   else await recording;
-  throw interrupted(cause);
+  throw interrupted(cause, headers);
 }
 
 /** Records a request whose end is not known, in its home region's queue. A failure is logged: the client is warned anyway. */

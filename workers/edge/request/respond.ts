@@ -1,5 +1,5 @@
 import { AppError } from "../../../schema/errors.ts";
-import { matchRoute } from "../../serve/match-route.ts";
+import { matchRoute, type Match } from "../../serve/match-route.ts";
 import { failureResponse } from "../../serve/serve.ts";
 import { handlerOf } from "../routes/handlers.ts";
 import type { Answer } from "../routes/handler.ts";
@@ -16,10 +16,7 @@ type WaitUntil = (promise: Promise<unknown>) => void;
 
 /** Answers a client's request: at the edge what needs no region, and everything else with one call. Never rejects. */
 export async function respond(request: ClientRequest, edge: Edge, waitUntil: WaitUntil): Promise<Response> {
-  const answer = await route(request, edge, waitUntil).catch((error: unknown): Answer => {
-    const response = failureResponse(error, request, { worker: "edge", operation: "none" });
-    return { kind: "own", response };
-  });
+  const answer = await route(request, edge, waitUntil).catch((error: unknown) => failed(error, request, "none"));
   if (answer.kind === "passed") return answer.response;
   return finishOwn(answer.response, request, await readableBy(request, edge, waitUntil));
 }
@@ -33,6 +30,15 @@ async function route(request: ClientRequest, edge: Edge, waitUntil: WaitUntil): 
   if (match.kind === "options") {
     return { kind: "own", response: new Response(null, { status: 204, headers: { allow: match.allow } }) };
   }
+  const operation = match.kind === "contract" ? match.contract.operationId : "proxy";
+  return routeMatched(request, match, edge, waitUntil).catch((error: unknown) => failed(error, request, operation));
+}
+
+function failed(error: unknown, request: ClientRequest, operation: string): Answer {
+  return { kind: "own", response: failureResponse(error, request, { worker: "edge", operation }) };
+}
+
+async function routeMatched(request: ClientRequest, match: Match, edge: Edge, waitUntil: WaitUntil): Promise<Answer> {
   if (match.kind === "contract") {
     const { access, operationId } = match.contract;
     const handler = handlerOf(operationId) ?? (access.who === "operator" ? handleOperator : undefined);
