@@ -64,8 +64,9 @@ describe("the calls that leave the edge", () => {
   );
 
   it("are one to the region for the customer's own API, for a read and a change", async () => {
-    expect(await callsOf(() => call("/orders/42", { token: owner.token }))).toEqual({ region: 1 });
-    const change = { method: "POST", token: owner.token, body: { note: "x" } };
+    const { token } = await signIn(owner.email, owner.password);
+    expect(await callsOf(() => call("/orders/42", { token }))).toEqual({ region: 1 });
+    const change = { method: "POST", token, body: { note: "x" } };
     expect(await callsOf(() => call("/orders", change))).toEqual({ region: 1 });
   });
 
@@ -77,9 +78,18 @@ describe("the calls that leave the edge", () => {
   });
 
   it("are one to the directory for a user named twice, and none for one who was looked up before", async () => {
-    const get = () => call(`/v1/users/${owner.id}`, { token: owner.token });
+    const { token } = await signIn(owner.email, owner.password);
+    const get = () => call(`/v1/users/${owner.id}`, { token });
     await get();
     expect(await callsOf(get)).toEqual({ region: 1 });
+  });
+
+  it("are none for a session that has ended, once the region has said so", async () => {
+    const { token } = await signIn(owner.email, owner.password);
+    await call("/v1/sessions/current", { method: "DELETE", token });
+    const me = () => call("/v1/me", { token });
+    expect(await callsOf(me)).toEqual({ region: 1 });
+    expect(await callsOf(me)).toEqual({});
   });
 
   it("are none for what is refused by its form, its path or its credential, and for what the edge answers itself", async () => {

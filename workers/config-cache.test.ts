@@ -45,8 +45,8 @@ describe("configuration while global hangs", () => {
     const regions = vi.fn<ConfigReaderApi["regions"]>(never).mockResolvedValueOnce(states);
     const snapshot = vi.fn<ConfigReaderApi["snapshot"]>(never).mockResolvedValueOnce(snapshotWith([basic]));
     const cache = cacheOver({ regions, snapshot });
-    await cache.snapshot("cus", waitUntil);
     expect(await cache.regionStatus("us", waitUntil)).toBe("draining");
+    await cache.snapshot("cus", waitUntil);
     await vi.advanceTimersByTimeAsync(3000);
     const herd = Promise.all(Array.from({ length: 100 }, () => cache.regionStatus("us", waitUntil)));
     await vi.advanceTimersByTimeAsync(1500);
@@ -141,6 +141,23 @@ describe("configuration that is read", () => {
     await slow;
     // The older read does not overwrite the newer one's value.
     expect(await cache.regionStatus("us", waitUntil)).toBe("draining");
+    vi.useRealTimers();
+  });
+});
+
+describe("the status of a region", () => {
+  it("is the newest that was read, for every customer and for requests without one", async () => {
+    vi.useFakeTimers();
+    const closed: RegionState[] = [{ name: "us", status: "closed", updated_at: "2026-01-01T00:00:00Z" }];
+    const snapshot = vi.fn<ConfigReaderApi["snapshot"]>().mockResolvedValueOnce(snapshotWith([basic]));
+    const cache = cacheOver({ snapshot: snapshot.mockResolvedValue({ ...snapshotWith([basic]), regions: closed }) });
+    expect((await cache.snapshot("cus_1", waitUntil)).regions).toEqual(states);
+    expect(await cache.regionStatus("us", waitUntil)).toBe("draining");
+    await vi.advanceTimersByTimeAsync(100);
+    expect((await cache.snapshot("cus_2", waitUntil)).regions).toEqual(closed);
+    expect((await cache.snapshot("cus_1", waitUntil)).regions).toEqual(closed);
+    expect(await cache.regionStatus("us", waitUntil)).toBe("closed");
+    expect(snapshot).toHaveBeenCalledTimes(2);
     vi.useRealTimers();
   });
 });

@@ -27,6 +27,7 @@ interface Entry {
   readonly readAt: number;
 }
 
+const regionsKey = "regions";
 /** Values that are remembered: a snapshot has about 3 KB. */
 const maximumEntries = 5000;
 /** A value this old is still served while global cannot be reached, in milliseconds. */
@@ -68,9 +69,11 @@ export class ConfigCache {
     this.#options = options;
   }
 
-  /** What a request of a customer needs, in one read. */
+  /** What a request of a customer needs, in one read. The status of regions is the newest that was read for any customer. */
   async snapshot(customerId: string, waitUntil: WaitUntil): Promise<ConfigSnapshot> {
-    return this.#get(`snapshot:${customerId}`, () => this.#reader.snapshot(customerId), waitUntil);
+    const snapshot = await this.#get(`snapshot:${customerId}`, () => this.#readSnapshot(customerId), waitUntil);
+    const regions = this.#entries.get(regionsKey)?.value as readonly RegionState[] | undefined;
+    return { ...snapshot, regions: regions ?? snapshot.regions };
   }
 
   /** A customer, null if there is none by that id. */
@@ -85,13 +88,13 @@ export class ConfigCache {
   async tierOf(customerId: string, keyTier: string | null, waitUntil: WaitUntil): Promise<Tier | null> {
     const found = tierIn(await this.snapshot(customerId, waitUntil), keyTier);
     if (found !== null) return found;
-    const read = (): Promise<ConfigSnapshot> => this.#reader.snapshot(customerId);
+    const read = (): Promise<ConfigSnapshot> => this.#readSnapshot(customerId);
     return tierIn(await this.#fresh(`snapshot:${customerId}`, read, lackingMs), keyTier);
   }
 
   /** Whether a region serves, for requests without a customer. */
   async regionStatus(region: Region, waitUntil: WaitUntil): Promise<RegionState["status"]> {
-    return statusIn(await this.#get("regions", () => this.#reader.regions(), waitUntil), region);
+    return statusIn(await this.#get(regionsKey, () => this.#reader.regions(), waitUntil), region);
   }
 
   /** Every origin that some customer allows. */
@@ -123,6 +126,16 @@ export class ConfigCache {
     this.#entries.clear();
     this.#reading.clear();
     this.#generation += 1;
+  }
+
+  /** A snapshot. Its regions are kept for every customer, and for requests without one. */
+  async #readSnapshot(customerId: string): Promise<ConfigSnapshot> {
+    const readAt = this.#options.now();
+    const generation = this.#generation;
+    const snapshot = await this.#reader.snapshot(customerId);
+    const newest = (this.#entries.get(regionsKey)?.readAt ?? 0) <= readAt;
+    if (newest && generation === this.#generation) this.#entries.set(regionsKey, { value: snapshot.regions, readAt });
+    return snapshot;
   }
 
   async #get<T>(key: string, read: () => Promise<T>, waitUntil: WaitUntil, oldestMs: number = staleMs): Promise<T> {
