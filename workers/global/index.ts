@@ -22,20 +22,20 @@ export { WebhookConfig } from "./webhook-config.ts";
 export { LoginDirectory, LoginLookup } from "./login-directory.ts";
 
 const worker = "global";
-const app = createApp<GlobalEnv>(worker);
+const app = createApp<GlobalEnv>();
 
-serve(app, worker, contract.createCustomer, handleCreateCustomer);
-serve(app, worker, contract.listCustomers, handleListCustomers);
-serve(app, worker, contract.getCustomer, handleGetCustomer);
-serve(app, worker, contract.updateCustomer, handleUpdateCustomer);
-serve(app, worker, contract.listTiers, handleListTiers);
-serve(app, worker, contract.getTier, handleGetTier);
-serve(app, worker, contract.putTier, handlePutTier);
-serve(app, worker, contract.deleteTier, handleDeleteTier);
-serve(app, worker, contract.listRegions, handleListRegions);
-serve(app, worker, contract.getRegion, handleGetRegion);
-serve(app, worker, contract.updateRegion, handleUpdateRegion);
-serve(app, worker, contract.putRegion, handleUpdateRegion);
+serve(app, contract.createCustomer, handleCreateCustomer);
+serve(app, contract.listCustomers, handleListCustomers);
+serve(app, contract.getCustomer, handleGetCustomer);
+serve(app, contract.updateCustomer, handleUpdateCustomer);
+serve(app, contract.listTiers, handleListTiers);
+serve(app, contract.getTier, handleGetTier);
+serve(app, contract.putTier, handlePutTier);
+serve(app, contract.deleteTier, handleDeleteTier);
+serve(app, contract.listRegions, handleListRegions);
+serve(app, contract.getRegion, handleGetRegion);
+serve(app, contract.updateRegion, handleUpdateRegion);
+serve(app, contract.putRegion, handleUpdateRegion);
 
 /** Operator routes of the global configuration, reached from the edge over its private binding. */
 export default {

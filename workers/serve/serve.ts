@@ -25,26 +25,22 @@ type Route<Env> = (request: Request, served: Served, params: Params, env: Env) =
 
 type Params = Readonly<Record<string, string>>;
 
-/** The routes that a Worker serves, by operation. `worker` names it in logs. */
-export interface App<Env> {
-  readonly worker: string;
-  readonly routes: Map<string, Route<Env>>;
-}
+/** The routes that a Worker serves, by operation. */
+export type App<Env> = Map<string, Route<Env>>;
 
 /** An app without routes. */
-export function createApp<Env>(worker: string): App<Env> {
-  return { worker, routes: new Map() };
+export function createApp<Env>(): App<Env> {
+  return new Map();
 }
 
 /** Serves a route of the contract on `app`: authorize, read, validate, handle, answer. */
 export function serve<const R extends RouteContract, Env>(
   app: App<Env>,
-  _worker: string,
   contract: R,
   handler: Handler<R, Env>,
   around: Around<Env> = (_contract, _served, _env, run) => run(),
 ): void {
-  app.routes.set(contract.operationId, async (request, unread, params, env) => {
+  app.set(contract.operationId, async (request, unread, params, env) => {
     authorize(contract.access, unread.actor);
     const named = readParams(contract, params);
     const query = contract.query && validate(contract.query, queryOf(new URL(request.url)));
@@ -70,7 +66,7 @@ export async function answer<Env>(
   served: Served,
   env: Env,
 ): Promise<Response> {
-  const route = app.routes.get(contract.operationId);
+  const route = app.get(contract.operationId);
   if (route === undefined) throw new AppError("not_found");
   return route(request, served, params, env);
 }
