@@ -74,7 +74,12 @@ export type Refusal =
       readonly at: number;
       readonly usage: number;
     }
-  | { readonly kind: "refused"; readonly repeatForMs: number };
+  | {
+      readonly kind: "refused";
+      readonly repeatForMs: number;
+      /** The customer of the principal, if there is a principal by that id: whose log the refusal belongs to. */
+      readonly customer_id?: string;
+    };
 
 /** A Gate's answer to a call. */
 export type AdmitAnswer =

@@ -14,6 +14,7 @@ export const ownPlatformFiles = [
   "residency-canary",
   "webhook-at-rest",
   "interrupted",
+  "region-failure",
 ] as const;
 
 /**

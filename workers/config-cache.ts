@@ -1,6 +1,13 @@
 import { LRUCache } from "lru-cache";
 import { withTimeout } from "../durable-objects/with-timeout.ts";
-import type { ConfigReaderApi, Customer, PublicKeyVersion, RegionState, Tier } from "../schema/config.ts";
+import type {
+  ConfigReaderApi,
+  ConfigSnapshot,
+  Customer,
+  PublicKeyVersion,
+  RegionState,
+  Tier,
+} from "../schema/config.ts";
 import { AppError } from "../schema/errors.ts";
 import type { Region } from "../schema/regions.ts";
 import type { PublishedEndpoint } from "../schema/webhooks/cross-region.ts";
@@ -20,6 +27,9 @@ interface Entry {
   readonly readAt: number;
 }
 
+const regionsKey = "regions";
+/** Values that are remembered: a snapshot has about 3 KB. */
+const maximumEntries = 5000;
 /** A value this old is still served while global cannot be reached, in milliseconds. */
 const staleMs = 3_600_000;
 /** The same for what is closed when in doubt: a key that was revoked, an opt-in that was taken back, must be noticed within five minutes. */
@@ -32,7 +42,7 @@ const lostMs = 3000;
 const failingMs = 10_000;
 /** For how long after a failed read none is tried where nothing is remembered, in milliseconds. */
 const pauseMs = 1000;
-/** The age at which a list that lacks a name that somebody refers to is read again, in milliseconds. */
+/** The age at which a value that lacks a name that a request refers to is read again, in milliseconds. */
 const lackingMs = 100;
 
 /**
@@ -44,7 +54,7 @@ const lackingMs = 100;
 export class ConfigCache {
   readonly #reader: ConfigReaderApi;
   readonly #options: ConfigCacheOptions;
-  readonly #entries = new LRUCache<string, Entry>({ max: 10_000 });
+  readonly #entries = new LRUCache<string, Entry>({ max: maximumEntries });
   /** Keys that a request is reading, and since when: others do not refresh them behind their answers meanwhile. */
   readonly #reading = new Map<string, number>();
   /** When the last read of a key failed, epoch milliseconds. */
@@ -59,29 +69,32 @@ export class ConfigCache {
     this.#options = options;
   }
 
+  /** What a request of a customer needs, in one read. The status of regions is the newest that was read for any customer. */
+  async snapshot(customerId: string, waitUntil: WaitUntil): Promise<ConfigSnapshot> {
+    const snapshot = await this.#get(`snapshot:${customerId}`, () => this.#readSnapshot(customerId), waitUntil);
+    const regions = this.#entries.get(regionsKey)?.value as readonly RegionState[] | undefined;
+    return { ...snapshot, regions: regions ?? snapshot.regions };
+  }
+
   /** A customer, null if there is none by that id. */
   async customer(id: string, waitUntil: WaitUntil): Promise<Customer | null> {
-    return this.#get(`customer:${id}`, () => this.#reader.customer(id), waitUntil);
+    return (await this.snapshot(id, waitUntil)).customer;
   }
 
-  /** Every tier. */
-  async tiers(waitUntil: WaitUntil): Promise<Tier[]> {
-    return this.#get("tiers", () => this.#reader.tiers(), waitUntil);
+  /**
+   * The tier of a customer's principal: the one that its API key names, else the customer's. Null if there is none by that name. A key
+   * may name a tier that is newer than the snapshot: then that is read again.
+   */
+  async tierOf(customerId: string, keyTier: string | null, waitUntil: WaitUntil): Promise<Tier | null> {
+    const found = tierIn(await this.snapshot(customerId, waitUntil), keyTier);
+    if (found !== null) return found;
+    const read = (): Promise<ConfigSnapshot> => this.#readSnapshot(customerId);
+    return tierIn(await this.#fresh(`snapshot:${customerId}`, read, lackingMs), keyTier);
   }
 
-  /** A tier by name, null if there is none. Whoever names one may have been read later than the list: then that is read again. */
-  async tier(name: string, waitUntil: WaitUntil): Promise<Tier | null> {
-    const named = (tier: Tier): boolean => tier.name === name;
-    const found = (await this.tiers(waitUntil)).find(named);
-    if (found !== undefined) return found;
-    const tiers = await this.#fresh("tiers", () => this.#reader.tiers(), lackingMs);
-    return tiers.find(named) ?? null;
-  }
-
-  /** Whether a region serves. One that global does not list does. */
+  /** Whether a region serves, for requests without a customer. */
   async regionStatus(region: Region, waitUntil: WaitUntil): Promise<RegionState["status"]> {
-    const states = await this.#get("regions", () => this.#reader.regions(), waitUntil);
-    return states.find((state) => state.name === region)?.status ?? "active";
+    return statusIn(await this.#get(regionsKey, () => this.#reader.regions(), waitUntil), region);
   }
 
   /** Every origin that some customer allows. */
@@ -113,6 +126,16 @@ export class ConfigCache {
     this.#entries.clear();
     this.#reading.clear();
     this.#generation += 1;
+  }
+
+  /** A snapshot. Its regions are kept for every customer, and for requests without one. */
+  async #readSnapshot(customerId: string): Promise<ConfigSnapshot> {
+    const readAt = this.#options.now();
+    const generation = this.#generation;
+    const snapshot = await this.#reader.snapshot(customerId);
+    const newest = (this.#entries.get(regionsKey)?.readAt ?? 0) <= readAt;
+    if (newest && generation === this.#generation) this.#entries.set(regionsKey, { value: snapshot.regions, readAt });
+    return snapshot;
   }
 
   async #get<T>(key: string, read: () => Promise<T>, waitUntil: WaitUntil, oldestMs: number = staleMs): Promise<T> {
@@ -182,4 +205,14 @@ export class ConfigCache {
   #ageOf(entry: Entry | undefined): number {
     return entry === undefined ? Infinity : this.#options.now() - entry.readAt;
   }
+}
+
+/** Whether a region serves. One that global does not list does. */
+export function statusIn(states: readonly RegionState[], region: Region): RegionState["status"] {
+  return states.find((state) => state.name === region)?.status ?? "active";
+}
+
+function tierIn({ customer, tiers }: ConfigSnapshot, keyTier: string | null): Tier | null {
+  const name = keyTier ?? customer?.tier;
+  return tiers.find((tier) => tier.name === name) ?? null;
 }

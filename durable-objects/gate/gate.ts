@@ -113,7 +113,7 @@ export class GateObject<Env = unknown> extends DurableObject<Env> {
     const { usage } = ledger;
     switch (verdict.kind) {
       case "refused":
-        return verdict;
+        return { ...verdict, customer_id: facts.customer_id };
       case "limited":
         return { ...verdict, repeatForMs: limitedMs, facts, at: now, usage };
       case "admitted":

@@ -24,8 +24,7 @@ export class Gate extends GateObject<RegionEnv> {
       ledgers,
       loadPrincipal: (id) => withInvocation(ctx, (invocation) => loadPrincipal(env, id, invocation)),
       tierOf: async (customerId, keyTier) => {
-        const name = keyTier ?? (await config.customer(customerId, waitUntil))?.tier;
-        const tier = name === undefined ? null : await config.tier(name, waitUntil);
+        const tier = await config.tierOf(customerId, keyTier, waitUntil);
         if (tier === null) throw new Error("the tier of a principal is not configured");
         return tier;
       },

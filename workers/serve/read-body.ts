@@ -58,3 +58,19 @@ function isJson(contentType: string | null): boolean {
 function tooLarge(limit: number): AppError {
   return new AppError("payload_too_large", { detail: `The body may have ${limit} bytes at most.` });
 }
+
+/**
+ * The bytes of a request's body for a Worker that only looks at it and forwards it: where it is longer than the limit, `limit + 1` of
+ * them, so that whoever reads it next refuses it as too long. Null, and nothing is read, where it says that it is too long.
+ */
+export async function readUpTo(request: Request, limit: number): Promise<Uint8Array | null> {
+  if (Number(request.headers.get("content-length") ?? 0) > limit || request.body === null) return null;
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body as ReadableStream<Uint8Array>) {
+    chunks.push(chunk);
+    size += chunk.byteLength;
+    if (size > limit) return concatenate(chunks, size).slice(0, limit + 1);
+  }
+  return concatenate(chunks, size);
+}
