@@ -1,7 +1,20 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
+import { FileOrder, ownPlatformFiles } from "./test/file-order.ts";
+
+/** What the files that start platforms share. Two run at a time: they wait more than they compute. */
+const platformTests = {
+  environment: "node",
+  testTimeout: 30_000,
+  hookTimeout: 90_000,
+  maxWorkers: 2,
+  sequence: { groupOrder: 1 },
+} as const;
+
+const own = ownPlatformFiles.map((name) => `test/${name}.test.ts`);
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: FileOrder },
     projects: [
       {
         test: {
@@ -20,15 +33,20 @@ export default defineConfig({
       "*/vitest.config.ts",
       {
         test: {
+          ...platformTests,
           name: "platform",
           include: ["test/*.test.ts"],
-          environment: "node",
+          exclude: [...configDefaults.exclude, ...own],
           globalSetup: ["test/shared-platform.ts"],
+          setupFiles: ["test/shared-turn.ts", "test/file-limit/limit.ts"],
+        },
+      },
+      {
+        test: {
+          ...platformTests,
+          name: "own platform",
+          include: own,
           setupFiles: ["test/file-limit/limit.ts"],
-          testTimeout: 30_000,
-          hookTimeout: 90_000,
-          // A platform depends on real time, so files run one after the other.
-          fileParallelism: false,
         },
       },
     ],

@@ -1,4 +1,3 @@
-import { execFile } from "node:child_process";
 import type { webcrypto } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,6 +5,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { signNote } from "../durable-objects/audit-log/checkpoint/note.ts";
+import { runCommand, type Outcome } from "./run-command.ts";
 
 /** How long a test may take that starts a process, in milliseconds. */
 const startsMs = 30_000;
@@ -18,22 +18,8 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs the command as `npm run audit:verify` does. */
 function verify(...args: readonly string[]): Promise<Outcome> {
-  return new Promise((ended) => {
-    const child = execFile(
-      process.execPath,
-      [join(import.meta.dirname, "audit-verify.ts"), ...args],
-      { timeout: 20_000 },
-      (_error, stdout, stderr) => ended({ code: child.exitCode ?? -1, stdout, stderr }),
-    );
-  });
+  return runCommand("audit-verify.ts", args);
 }
 
 function file(name: string, content: string | Uint8Array): string {

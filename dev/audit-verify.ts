@@ -20,11 +20,11 @@ async function main(args: readonly string[]): Promise<number> {
   }
   if (files.length === 0 || files.some((file) => file.startsWith("-"))) return say(usage, 2);
   if (keys.some((key) => parseVerifierKey(key) === null)) return say("--key is no verifier key: name+id+key", 2);
-  const kinds = await Promise.all(files.map(async (file) => ({ file, ...(await kindOf(file)) })));
-  const unusable = kinds.flatMap((one) => (one.kind === "unusable" ? [`${one.file}: ${one.reason}`] : []));
+  const kinds = await Promise.all(files.map(async (file) => ({ file, is: await kindOf(file) })));
+  const unusable = kinds.flatMap(({ file, is }) => (is.kind === "unusable" ? [`${file}: ${is.reason}`] : []));
   if (unusable.length > 0) return say(unusable.join("\n"), 2);
-  const notes = kinds.filter(({ kind }) => kind === "checkpoint").map(({ file }) => file);
-  const exports = kinds.filter(({ kind }) => kind === "export").map(({ file }) => file);
+  const notes = kinds.filter(({ is }) => is.kind === "checkpoint").map(({ file }) => file);
+  const exports = kinds.filter(({ is }) => is.kind === "export").map(({ file }) => file);
   const trusted = keys.length > 0 ? keys : null;
   const checkpoints: Checkpoint[] = [];
   let wrong = 0;

@@ -5,10 +5,10 @@ export type Proof =
   | { readonly kind: "session"; readonly sessionId: string }
   | { readonly kind: "secret"; readonly hash: string };
 
-/** A question to a Gate: one proof for each waiting request, and requests already served without asking. */
+/** A question to a Gate: whether one request may come in. */
 export interface AdmitCall {
-  readonly proofs: readonly Proof[];
-  /** Requests admitted from a remembered answer since the last call; they are counted and debited, never refused. */
+  readonly proof: Proof;
+  /** Requests admitted from a remembered answer since the last call. They are counted and debited, never refused. */
   readonly alreadyServed: number;
 }
 
@@ -38,29 +38,61 @@ export interface LimitState {
   readonly reset_seconds: number;
 }
 
-/** A Gate's decision about one request. */
-export type Verdict =
-  | { readonly kind: "admitted"; readonly limits: LimitState[] }
+/**
+ * The state of one token bucket, stored and sent. Levels are integers in units of 1/(window · 1000) token, so that `quota` units
+ * are one millisecond's refill and nothing is ever rounded. See `durable-objects/gate/token-bucket.ts`.
+ */
+export interface Bucket {
+  /** Tokens that a full bucket holds. */
+  readonly quota: number;
+  /** Seconds in which an empty bucket refills. */
+  readonly window: number;
+  readonly level: number;
+  /** Epoch milliseconds up to which `level` is counted. */
+  readonly asOf: number;
+  /** What of the level may be spent until the next tick: the level at the last one, less what was spent since. */
+  readonly granted: number;
+  /** Epoch milliseconds of the last tick. */
+  readonly tickAt: number;
+}
+
+/** The buckets of one principal, by policy name. */
+export type Buckets = Readonly<Record<string, Bucket>>;
+
+/**
+ * A refusal by a Gate. Plain data: an isolate may remember it, repeat it and pass it on for `repeatForMs` milliseconds without asking
+ * again (`durable-objects/gate/refusals.ts`).
+ */
+export type Refusal =
   | {
       readonly kind: "limited";
-      readonly limits: LimitState[];
-      readonly violated: string[];
-      /** Whole seconds after which one request will be admitted, if nobody else comes. */
-      readonly retryAfterSeconds: number;
+      readonly repeatForMs: number;
+      readonly facts: GateFacts;
+      /** The buckets of the principal's tier. */
+      readonly buckets: Buckets;
+      /** When the refusal was true, by the Gate's clock in epoch milliseconds. */
+      readonly at: number;
+      readonly usage: number;
     }
-  | { readonly kind: "refused" };
+  | {
+      readonly kind: "refused";
+      readonly repeatForMs: number;
+      /** The customer of the principal, if there is a principal by that id: whose log the refusal belongs to. */
+      readonly customer_id?: string;
+    };
 
-/** A Gate's answer to a call: one verdict for each proof, in order. `facts` is null when nobody is known by that id. */
+/** A Gate's answer to a call. */
 export type AdmitAnswer =
   | {
-      readonly kind: "decided";
-      readonly facts: GateFacts | null;
-      readonly verdicts: Verdict[];
+      readonly kind: "admitted";
+      readonly facts: GateFacts;
+      readonly limits: LimitState[];
       /** Requests counted for the principal since it was made; usage of unlimited tiers is counted too. */
       readonly usage: number;
-      /** For how long an unlimited principal need not be asked about again; 0 for a limited one. */
+      /** For how many milliseconds an unlimited principal need not be asked about again; 0 for a limited one. */
       readonly reuseForMs: number;
     }
+  | Refusal
   | { readonly kind: "unavailable"; readonly retryAfterSeconds: number };
 
 /** What the home region's Postgres knows of a principal when its Gate starts with nothing. */

@@ -86,10 +86,17 @@ export interface LoginEntry {
   readonly region: z.infer<typeof regionSchema>;
 }
 
+/** What a region needs to know for a request of a customer, read at once. `customer`: null if there is none by that id. */
+export interface ConfigSnapshot {
+  readonly customer: Customer | null;
+  readonly tiers: readonly Tier[];
+  readonly regions: readonly RegionState[];
+}
+
 /** The read-only face of the global configuration, as edge and regions bind it (entrypoint `ConfigReader`). */
 export interface ConfigReaderApi {
-  customer(id: string): Promise<Customer | null>;
-  tiers(): Promise<Tier[]>;
+  snapshot(customerId: string): Promise<ConfigSnapshot>;
+  /** For requests without a customer: sign-ins, operators. */
   regions(): Promise<RegionState[]>;
   /** Every origin that some customer allows, for CORS preflights, which carry no credential. */
   corsOrigins(): Promise<string[]>;
@@ -132,9 +139,8 @@ export interface WebhookConfigApi {
 export interface LoginLookupApi {
   /** By keyed hash of the e-mail address (`loginHash`). */
   byHash(hash: string): Promise<(LoginEntry & { user_id: string }) | null>;
-  byUser(userId: string): Promise<LoginEntry | null>;
-  /** By several user ids at once; a user that is not in the directory is left out. */
-  byUsers(userIds: readonly string[]): Promise<(LoginEntry & { user_id: string })[]>;
+  /** By user id, up to 100 at once. A user who is not in the directory is not in the answer. */
+  byUsers(userIds: readonly string[]): Promise<Record<string, LoginEntry>>;
 }
 
 /** The writing face of the login directory, as the regions bind it (entrypoint `LoginDirectory`). */

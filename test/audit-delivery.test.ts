@@ -31,7 +31,8 @@ function queueOf(region: Region): string {
 }
 
 async function untilWritten(): Promise<void> {
-  await wait(200);
+  // A region packs records of reads for up to a second before it sends them.
+  await wait(1500);
   await eventually(async () => {
     const waiting = (region: Region) => own.platform.queues.metrics(queueOf(region)).backlogCount;
     return waiting("us") + waiting("eu") === 0;

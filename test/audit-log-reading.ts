@@ -14,6 +14,7 @@ export interface AuditRow {
   readonly outcome: string;
   readonly request_id: string;
   readonly region: string;
+  readonly count: number | null;
   readonly leaf_index: string;
 }
 
@@ -47,14 +48,17 @@ export function listRecords(query: string, token: string) {
   return call<AuditPage>(`/v1/audit-logs?${query}`, { token });
 }
 
+/** For how long a record of refusals may take: they are counted for ten seconds. In milliseconds. */
+export const refusalMs = 15_000;
+
 /** The record of a request, as soon as it can be read. */
-export async function recordOf(requestId: string | null, token: string): Promise<AuditRecord> {
+export async function recordOf(requestId: string | null, token: string, ms?: number): Promise<AuditRecord> {
   const found: AuditRecord[] = [];
   await eventually(async () => {
     const { data } = (await listRecords("limit=100", token)).body;
     found.push(...data.filter((record) => record.request_id === requestId));
     return found.length > 0;
-  });
+  }, ms);
   const [record] = found;
   if (record === undefined) throw new Error("a request has no record");
   return record;

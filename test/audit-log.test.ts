@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, inject, it } from "vitest";
-import { listRecords, recordOf, rowsOf, type AuditPage } from "./audit-log-reading.ts";
+import { listRecords, recordOf, refusalMs, rowsOf, type AuditPage } from "./audit-log-reading.ts";
 import { call, eventually, newCustomer, newKey, newUser, type TestCustomer, type TestUser } from "./world.ts";
 
 let customer: TestCustomer;
@@ -59,29 +59,52 @@ describe("an audit record", () => {
     });
   });
 
-  it("is made of what was refused: by role, by scope, by limit, and of wrong passwords for known accounts", async () => {
+  it("is made of what was refused: by role, and of wrong passwords for known accounts", async () => {
     const member = await newUser(customer, "member", "us");
     const byRole = await call("/v1/users", { token: member.token });
-    expect(await recordOf(byRole.headers.get("domicile-request-id"), owner.token)).toMatchObject({
-      user_id: member.id,
-      outcome: "denied",
-    });
-    const key = await newKey(owner, { tier: "basic" });
-    const answers = await Promise.all(Array.from({ length: 30 }, () => call("/v1/limits", { token: key.key })));
-    const limited = answers.find((answer) => answer.status === 429);
-    expect(await recordOf(limited?.headers.get("domicile-request-id") ?? null, owner.token)).toMatchObject({
-      api_key_id: key.id,
-      user_id: null,
-      outcome: "denied",
-    });
     const guess = { email: member.email, password: "wrong" };
     const refused = await call("/v1/sessions", { method: "POST", body: guess });
     expect(refused.status).toBe(401);
-    expect(await recordOf(refused.headers.get("domicile-request-id"), owner.token)).toMatchObject({
+    const denied = { user_id: member.id, outcome: "denied", count: 1 };
+    expect(await recordOf(byRole.headers.get("domicile-request-id"), owner.token, refusalMs)).toMatchObject(denied);
+    expect(await recordOf(refused.headers.get("domicile-request-id"), owner.token, refusalMs)).toMatchObject({
+      ...denied,
       action: "session.create",
-      user_id: member.id,
-      outcome: "denied",
     });
+  });
+
+  it("stands for every refusal of a principal within ten seconds, with their number, and is in the tree with it", async () => {
+    const key = await newKey(owner, { tier: "basic" });
+    const answers = await Promise.all(Array.from({ length: 60 }, () => call("/v1/limits", { token: key.key })));
+    const limited = answers.filter((answer) => answer.status === 429);
+    const ofKey = async () =>
+      (await rowsOf(inject("platform").ownerUrls.us, customer.id)).filter(
+        (row) => row.api_key_id === key.id && row.outcome === "denied",
+      );
+    await eventually(async () => (await ofKey()).length > 0, refusalMs);
+    const rows = await ofKey();
+    expect(rows.map(({ count }) => count)).toEqual([limited.length]);
+    expect(limited.map(({ headers }) => headers.get("domicile-request-id"))).toContain(rows[0]?.request_id);
+    const proof = await call<{ leaf: string }>(`/v1/audit-logs/${rows[0]?.id}/proof`, { token: owner.token });
+    expect(JSON.parse(proof.body.leaf)).toMatchObject({ count: String(limited.length), v: "2" });
+  });
+
+  it("is made of a session that has ended and of one that is used abroad under the travel policy", async () => {
+    const strict = await newCustomer({ travel_policy: "reauthenticate" });
+    const [traveller, leaver] = [await newUser(strict, "member", "us"), await newUser(strict, "member", "us")];
+    const reader = await newKey(await newUser(strict, "owner", "us"), { scopes: ["audit:read"], tier: "ci" });
+    const abroad = await call("/v1/me", { token: traveller.token, headers: { "domicile-dev-country": "DE" } });
+    expect(abroad.body["code"]).toBe("reauthentication_required");
+    await call("/v1/sessions/current", { method: "DELETE", token: leaver.token });
+    const ended = await call("/v1/me", { token: leaver.token });
+    expect(ended.status).toBe(401);
+    for (const [user, { headers }] of [
+      [traveller, abroad],
+      [leaver, ended],
+    ] as const) {
+      const record = await recordOf(headers.get("domicile-request-id"), reader.key, refusalMs);
+      expect(record).toMatchObject({ user_id: user.id, action: "me.read", outcome: "denied" });
+    }
   });
 
   it("is made of what operators do to the customer", async () => {

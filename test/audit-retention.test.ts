@@ -1,9 +1,6 @@
-import { execFile } from "node:child_process";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ask, expectStatus, type Answer } from "../dev/api.ts";
-import { root } from "../dev/bundle.ts";
+import { runCommand, type Outcome } from "../dev/run-command.ts";
 import type { AuditEntry } from "../schema/audit/entry.ts";
 import { importSealingKey, sealMessage } from "../schema/audit/message.ts";
 import { newId } from "../schema/ids.ts";
@@ -88,6 +85,12 @@ async function writeOld(customerId: string, times: readonly string[]): Promise<v
   own.platform.queues.send("domicile-audit-eu", [{ contentType: "json", body, delaySeconds: 0 }]);
 }
 
+/** Runs `npm run audit:retention` or `audit:restore` against the platform. */
+function run(args: readonly string[]): Promise<Outcome> {
+  const { baseUrl, secrets } = own.platform;
+  return runCommand("audit-days.ts", args, { DOMICILE_URL: baseUrl, OPERATOR_TOKEN: secrets.operatorToken });
+}
+
 describe("the days of the audit log", () => {
   it("are listed where they are", async () => {
     expect(await dayOf(today)).toMatchObject({ held_in: "audit_logs", objects: 0 });
@@ -129,14 +132,12 @@ describe("the days of the audit log", () => {
   });
 
   it("come back by a command, verify, and stay until their time is over", async () => {
-    const env = {
-      ...process.env,
-      DOMICILE_URL: own.platform.baseUrl,
-      OPERATOR_TOKEN: own.platform.secrets.operatorToken,
-    };
-    const run = (command: string, ...args: string[]) =>
-      promisify(execFile)(process.execPath, [join(root, "dev/audit-days.ts"), command, "us", ...args], { env });
-    const { stdout } = await run("restore", today);
+    const listed = await run(["restore", "us"]);
+    expect(listed.stdout).toMatch(new RegExp(`^us ${today}: \\d+ records$`, "m"));
+    const missing = await run(["restore", "us", "2019-01-01"]);
+    expect(missing.code).toBe(1);
+    expect(missing.stderr).toMatch(/^There is no archived day 2019-01-01 in us\. The bucket has \d+ days, from /);
+    const { stdout } = await run(["restore", "us", today]);
     expect(stdout).toMatch(/\d+ records of [1-9] objects are back until/);
     expect((await rowsOf(own.platform.ownerUrl("us"), own.customerId)).length).toBeGreaterThanOrEqual(305);
     expect((await list()).body.data).toHaveLength(100);
@@ -145,7 +146,7 @@ describe("the days of the audit log", () => {
     });
     const lines = (await exported.text()).trimEnd().split("\n");
     expect(lines.filter((line) => line.startsWith('{"type":"leaf"'))).toEqual([]);
-    const again = await run("retention");
+    const again = await run(["retention", "us"]);
     expect(again.stdout).toContain("us: 0 days archived, 0 objects stored, 0 records removed");
     await operate("POST", `/audit-days/2019-01-01/restore?region=us`, 404);
   });

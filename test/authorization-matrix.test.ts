@@ -127,7 +127,10 @@ function pathFor(contract: RouteContract, persona: Persona): string {
     delivery: real ? cast.victims.delivery : newId("delivery"),
     public_key: real ? cast.victims.public_key : newId("publicKey"),
   };
-  return contract.path.replace("{id}", ids[contract.resource] ?? "none").replace("{name}", "none");
+  return contract.path
+    .replace("{id}", ids[contract.resource] ?? "none")
+    .replace("{name}", "none")
+    .replace("{day}", "2026-01-01");
 }
 
 /** Who calls the route that ends every session is somebody made for it. */

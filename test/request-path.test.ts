@@ -169,7 +169,7 @@ describe("the customer's own API", () => {
       body: { hello: "origin" },
       headers: {
         "domicile-identity": "forged",
-        "domicile-actor": "forged",
+        "domicile-caller": JSON.stringify({ kind: "operator", id: "forged" }),
         cookie: "theme=dark; __Host-session=secret",
         traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
       },

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { ConfigReaderApi, RegionState, Tier } from "../schema/config.ts";
+import type { ConfigReaderApi, ConfigSnapshot, RegionState, Tier } from "../schema/config.ts";
 import { ConfigCache } from "./config-cache.ts";
 
 const states: RegionState[] = [{ name: "us", status: "draining", updated_at: "2026-01-01T00:00:00Z" }];
@@ -12,11 +12,14 @@ const basic: Tier = {
 const behind: Promise<unknown>[] = [];
 const waitUntil = (promise: Promise<unknown>): void => void behind.push(promise);
 
+function snapshotWith(tiers: readonly Tier[]): ConfigSnapshot {
+  return { customer: null, tiers, regions: states };
+}
+
 /** A cache over a reader of which `change` replaces a part. */
 function cacheOver(change: Partial<ConfigReaderApi>): ConfigCache {
   const reader: ConfigReaderApi = {
-    customer: () => Promise.resolve(null),
-    tiers: () => Promise.resolve([basic]),
+    snapshot: () => Promise.resolve(snapshotWith([basic])),
     regions: () => Promise.resolve(states),
     corsOrigins: () => Promise.resolve([]),
     publicKeys: () => Promise.resolve([]),
@@ -38,19 +41,22 @@ describe("configuration while global hangs", () => {
     vi.restoreAllMocks();
   });
 
-  it("is what is remembered, after one wait for all", async () => {
+  it("is what is remembered: requests that came before a read failed wait for their own, the others for none", async () => {
     const regions = vi.fn<ConfigReaderApi["regions"]>(never).mockResolvedValueOnce(states);
-    const tiers = vi.fn<ConfigReaderApi["tiers"]>(never).mockResolvedValueOnce([basic]);
-    const cache = cacheOver({ regions, tiers });
-    await cache.tiers(waitUntil);
+    const snapshot = vi.fn<ConfigReaderApi["snapshot"]>(never).mockResolvedValueOnce(snapshotWith([basic]));
+    const cache = cacheOver({ regions, snapshot });
     expect(await cache.regionStatus("us", waitUntil)).toBe("draining");
+    await cache.snapshot("cus", waitUntil);
     await vi.advanceTimersByTimeAsync(3000);
     const herd = Promise.all(Array.from({ length: 100 }, () => cache.regionStatus("us", waitUntil)));
-    await vi.advanceTimersByTimeAsync(2100);
+    await vi.advanceTimersByTimeAsync(1500);
     expect(new Set(await herd)).toEqual(new Set(["draining"]));
-    expect(regions).toHaveBeenCalledTimes(2);
-    expect(await cache.regionStatus("us", waitUntil)).toBe("draining");
-    expect(await cache.tier("basic", waitUntil)).toEqual(basic);
+    expect(regions).toHaveBeenCalledTimes(1 + 100);
+    for (let at = 0; at < 100; at++) expect(await cache.regionStatus("us", waitUntil)).toBe("draining");
+    expect(await cache.tierOf("cus", "basic", waitUntil)).toEqual(basic);
+    // Behind these answers, one read at a time.
+    expect(regions).toHaveBeenCalledTimes(1 + 100 + 1);
+    expect(snapshot).toHaveBeenCalledTimes(1 + 1);
   });
 
   it("is never older than five minutes where it is closed when in doubt: public keys, opt-ins", async () => {
@@ -82,13 +88,18 @@ describe("configuration while global hangs", () => {
     expect(await ask()).toEqual(["rejected", "rejected", "fulfilled"]);
   });
 
-  it("is unavailable where nothing is remembered, and one read is tried for all who wait", async () => {
+  it("is unavailable where nothing is remembered: each request tries once, and for a second after a failure none does", async () => {
     const regions = vi.fn<ConfigReaderApi["regions"]>(never);
     const cache = cacheOver({ regions });
-    const herd = Promise.allSettled(Array.from({ length: 100 }, () => cache.regionStatus("us", waitUntil)));
-    await vi.advanceTimersByTimeAsync(2100);
-    expect((await herd).filter((outcome) => outcome.status === "rejected")).toHaveLength(100);
-    expect(regions).toHaveBeenCalledTimes(1);
+    const ask = (): Promise<string> => cache.regionStatus("us", waitUntil).catch((error: Error) => error.message);
+    const herd = Promise.all(Array.from({ length: 100 }, ask));
+    await vi.advanceTimersByTimeAsync(1500);
+    expect(new Set(await herd)).toEqual(new Set([await ask()]));
+    expect(await ask()).not.toBe("draining");
+    expect(regions).toHaveBeenCalledTimes(100);
+    await vi.advanceTimersByTimeAsync(1000);
+    regions.mockResolvedValue(states);
+    expect(await ask()).toBe("draining");
   });
 
   it("is fresh again with the first read that succeeds", async () => {
@@ -106,17 +117,63 @@ describe("configuration while global hangs", () => {
   });
 });
 
-describe("a tier that was made since the tiers were read", () => {
-  it("is found by whoever has read a customer that names it", async () => {
+describe("configuration that is read", () => {
+  it("is read again behind the answers by one request at a time", async () => {
+    vi.useFakeTimers();
+    const regions = vi.fn<ConfigReaderApi["regions"]>(never).mockResolvedValueOnce(states);
+    const cache = cacheOver({ regions });
+    await cache.regionStatus("us", waitUntil);
+    await vi.advanceTimersByTimeAsync(1500);
+    for (let at = 0; at < 100; at++) expect(await cache.regionStatus("us", waitUntil)).toBe("draining");
+    expect(regions).toHaveBeenCalledTimes(2);
+    vi.useRealTimers();
+  });
+
+  it("keeps no request waiting for another that reads the same", async () => {
+    vi.useFakeTimers();
+    const first = Promise.withResolvers<RegionState[]>();
+    const regions = vi.fn<ConfigReaderApi["regions"]>().mockReturnValueOnce(first.promise).mockResolvedValue(states);
+    const cache = cacheOver({ regions });
+    const slow = cache.regionStatus("us", waitUntil);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await cache.regionStatus("us", waitUntil)).toBe("draining");
+    first.resolve([]);
+    await slow;
+    // The older read does not overwrite the newer one's value.
+    expect(await cache.regionStatus("us", waitUntil)).toBe("draining");
+    vi.useRealTimers();
+  });
+});
+
+describe("the status of a region", () => {
+  it("is the newest that was read, for every customer and for requests without one", async () => {
+    vi.useFakeTimers();
+    const closed: RegionState[] = [{ name: "us", status: "closed", updated_at: "2026-01-01T00:00:00Z" }];
+    const snapshot = vi.fn<ConfigReaderApi["snapshot"]>().mockResolvedValueOnce(snapshotWith([basic]));
+    const cache = cacheOver({ snapshot: snapshot.mockResolvedValue({ ...snapshotWith([basic]), regions: closed }) });
+    expect((await cache.snapshot("cus_1", waitUntil)).regions).toEqual(states);
+    expect(await cache.regionStatus("us", waitUntil)).toBe("draining");
+    await vi.advanceTimersByTimeAsync(100);
+    expect((await cache.snapshot("cus_2", waitUntil)).regions).toEqual(closed);
+    expect((await cache.snapshot("cus_1", waitUntil)).regions).toEqual(closed);
+    expect(await cache.regionStatus("us", waitUntil)).toBe("closed");
+    expect(snapshot).toHaveBeenCalledTimes(2);
+    vi.useRealTimers();
+  });
+});
+
+describe("a tier that was made since the snapshot was read", () => {
+  it("is found for an API key that names it", async () => {
     vi.useFakeTimers();
     const fresh = { ...basic, name: "fresh" };
-    const tiers = vi.fn<ConfigReaderApi["tiers"]>().mockResolvedValueOnce([basic]).mockResolvedValue([basic, fresh]);
-    const cache = cacheOver({ tiers });
-    expect(await cache.tier("basic", waitUntil)).toEqual(basic);
+    const snapshot = vi.fn<ConfigReaderApi["snapshot"]>().mockResolvedValueOnce(snapshotWith([basic]));
+    const cache = cacheOver({ snapshot: snapshot.mockResolvedValue(snapshotWith([basic, fresh])) });
+    expect(await cache.tierOf("cus", "basic", waitUntil)).toEqual(basic);
     await vi.advanceTimersByTimeAsync(200);
-    expect(await cache.tier("fresh", waitUntil)).toEqual(fresh);
-    expect(await cache.tier("none", waitUntil)).toBeNull();
-    expect(tiers).toHaveBeenCalledTimes(2);
+    expect(await cache.tierOf("cus", "fresh", waitUntil)).toEqual(fresh);
+    expect(await cache.tierOf("cus", "none", waitUntil)).toBeNull();
+    expect(await cache.tierOf("cus", null, waitUntil)).toBeNull();
+    expect(snapshot).toHaveBeenCalledTimes(2);
     vi.useRealTimers();
   });
 });

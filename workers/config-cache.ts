@@ -1,6 +1,13 @@
 import { LRUCache } from "lru-cache";
-import { until } from "../durable-objects/until.ts";
-import type { ConfigReaderApi, Customer, PublicKeyVersion, RegionState, Tier } from "../schema/config.ts";
+import { withTimeout } from "../durable-objects/with-timeout.ts";
+import type {
+  ConfigReaderApi,
+  ConfigSnapshot,
+  Customer,
+  PublicKeyVersion,
+  RegionState,
+  Tier,
+} from "../schema/config.ts";
 import { AppError } from "../schema/errors.ts";
 import type { Region } from "../schema/regions.ts";
 import type { PublishedEndpoint } from "../schema/webhooks/cross-region.ts";
@@ -20,6 +27,9 @@ interface Entry {
   readonly readAt: number;
 }
 
+const regionsKey = "regions";
+/** Values that are remembered: a snapshot has about 3 KB. */
+const maximumEntries = 5000;
 /** A value this old is still served while global cannot be reached, in milliseconds. */
 const staleMs = 3_600_000;
 /** The same for what is closed when in doubt: a key that was revoked, an opt-in that was taken back, must be noticed within five minutes. */
@@ -28,23 +38,24 @@ const staleClosedMs = 300_000;
 const readMs = 1500;
 /** A read that has not ended by then belongs to a request that was torn down, in milliseconds. */
 const lostMs = 3000;
-/** For how long after a failed read nobody waits for the next if there is something remembered, in milliseconds. */
+/** For how long after a failed read no request waits for the next one if there is something remembered, in milliseconds. */
 const failingMs = 10_000;
 /** For how long after a failed read none is tried where nothing is remembered, in milliseconds. */
 const pauseMs = 1000;
-/** The age at which a list that lacks a name that somebody refers to is read again, in milliseconds. */
+/** The age at which a value that lacks a name that a request refers to is read again, in milliseconds. */
 const lackingMs = 100;
 
 /**
  * Global configuration as one isolate remembers it. Younger than `refreshMs`: served from memory. Older: served, and read again
- * behind the answer. Older than `maximumMs`: the request waits for a fresh value; if global cannot be reached it gets the old one,
- * up to an hour, then `unavailable` (503). While global fails, only the first request waits. See docs/configuration.md.
+ * behind the answer, by one request at a time. Older than `maximumMs`: the request reads it itself; if global cannot be reached it
+ * gets the old value, up to an hour, then `unavailable` (503). No request waits for another. Once a read has failed, no
+ * request waits for the next one if something is remembered. See docs/configuration.md.
  */
 export class ConfigCache {
   readonly #reader: ConfigReaderApi;
   readonly #options: ConfigCacheOptions;
-  readonly #entries = new LRUCache<string, Entry>({ max: 10_000 });
-  /** Keys that a request is reading just now, and since when. */
+  readonly #entries = new LRUCache<string, Entry>({ max: maximumEntries });
+  /** Keys that a request is reading, and since when: others do not refresh them behind their answers meanwhile. */
   readonly #reading = new Map<string, number>();
   /** When the last read of a key failed, epoch milliseconds. */
   readonly #failedAt = new LRUCache<string, number>({ max: 1000 });
@@ -58,29 +69,32 @@ export class ConfigCache {
     this.#options = options;
   }
 
+  /** What a request of a customer needs, in one read. The status of regions is the newest that was read for any customer. */
+  async snapshot(customerId: string, waitUntil: WaitUntil): Promise<ConfigSnapshot> {
+    const snapshot = await this.#get(`snapshot:${customerId}`, () => this.#readSnapshot(customerId), waitUntil);
+    const regions = this.#entries.get(regionsKey)?.value as readonly RegionState[] | undefined;
+    return { ...snapshot, regions: regions ?? snapshot.regions };
+  }
+
   /** A customer, null if there is none by that id. */
   async customer(id: string, waitUntil: WaitUntil): Promise<Customer | null> {
-    return this.#get(`customer:${id}`, () => this.#reader.customer(id), waitUntil);
+    return (await this.snapshot(id, waitUntil)).customer;
   }
 
-  /** Every tier. */
-  async tiers(waitUntil: WaitUntil): Promise<Tier[]> {
-    return this.#get("tiers", () => this.#reader.tiers(), waitUntil);
+  /**
+   * The tier of a customer's principal: the one that its API key names, else the customer's. Null if there is none by that name. A key
+   * may name a tier that is newer than the snapshot: then that is read again.
+   */
+  async tierOf(customerId: string, keyTier: string | null, waitUntil: WaitUntil): Promise<Tier | null> {
+    const found = tierIn(await this.snapshot(customerId, waitUntil), keyTier);
+    if (found !== null) return found;
+    const read = (): Promise<ConfigSnapshot> => this.#readSnapshot(customerId);
+    return tierIn(await this.#fresh(`snapshot:${customerId}`, read, lackingMs), keyTier);
   }
 
-  /** A tier by name, null if there is none. Whoever names one may have been read later than the list: then that is read again. */
-  async tier(name: string, waitUntil: WaitUntil): Promise<Tier | null> {
-    const named = (tier: Tier): boolean => tier.name === name;
-    const found = (await this.tiers(waitUntil)).find(named);
-    if (found !== undefined) return found;
-    const tiers = await this.#fresh("tiers", () => this.#reader.tiers(), lackingMs);
-    return tiers.find(named) ?? null;
-  }
-
-  /** Whether a region serves. One that global does not list does. */
+  /** Whether a region serves, for requests without a customer. */
   async regionStatus(region: Region, waitUntil: WaitUntil): Promise<RegionState["status"]> {
-    const states = await this.#get("regions", () => this.#reader.regions(), waitUntil);
-    return states.find((state) => state.name === region)?.status ?? "active";
+    return statusIn(await this.#get(regionsKey, () => this.#reader.regions(), waitUntil), region);
   }
 
   /** Every origin that some customer allows. */
@@ -114,6 +128,16 @@ export class ConfigCache {
     this.#generation += 1;
   }
 
+  /** A snapshot. Its regions are kept for every customer, and for requests without one. */
+  async #readSnapshot(customerId: string): Promise<ConfigSnapshot> {
+    const readAt = this.#options.now();
+    const generation = this.#generation;
+    const snapshot = await this.#reader.snapshot(customerId);
+    const newest = (this.#entries.get(regionsKey)?.readAt ?? 0) <= readAt;
+    if (newest && generation === this.#generation) this.#entries.set(regionsKey, { value: snapshot.regions, readAt });
+    return snapshot;
+  }
+
   async #get<T>(key: string, read: () => Promise<T>, waitUntil: WaitUntil, oldestMs: number = staleMs): Promise<T> {
     const entry = this.#entries.get(key);
     const age = this.#ageOf(entry);
@@ -127,19 +151,17 @@ export class ConfigCache {
     return entry.value as T;
   }
 
-  /** A value younger than `maximumMs` by now: one request reads it, those that come meanwhile wait for that. */
+  /** A value younger than `maximumMs`: the remembered one, or one that this request reads itself. */
   async #fresh<T>(key: string, read: () => Promise<T>, maximumMs: number, oldestMs: number = staleMs): Promise<T> {
-    const oldest = this.#options.now() - maximumMs;
-    // Not awaited where there is nothing to wait for: from looking to reading, nobody else may come in between.
-    const ended = !this.#isBeingRead(key) || (await until(() => !this.#isBeingRead(key), lostMs));
-    const shared = this.#entries.get(key);
-    if (shared !== undefined && shared.readAt > oldest) return shared.value as T;
+    const known = this.#entries.get(key);
+    if (known !== undefined && this.#ageOf(known) < maximumMs) return known.value as T;
     try {
-      if (!ended || this.#hasJustFailed(key)) throw new Error("global could not be read a moment ago");
+      if (this.#hasJustFailed(key)) throw new Error("global could not be read a moment ago");
       return (await this.#read(key, read)).value as T;
     } catch (cause) {
-      if (shared === undefined || this.#ageOf(shared) >= oldestMs) throw new AppError("unavailable", { cause });
-      return shared.value as T;
+      const remembered = this.#entries.get(key);
+      if (remembered === undefined || this.#ageOf(remembered) >= oldestMs) throw new AppError("unavailable", { cause });
+      return remembered.value as T;
     }
   }
 
@@ -148,7 +170,7 @@ export class ConfigCache {
     const generation = this.#generation;
     this.#reading.set(key, readAt);
     try {
-      const entry = { value: await inTime(read()), readAt };
+      const entry = { value: await withTimeout(read(), readMs), readAt };
       // A change made through this isolate while the read was under way may not be in it: then it is not kept.
       const overtaken = generation !== this.#generation || (this.#entries.get(key)?.readAt ?? 0) > readAt;
       if (!overtaken) this.#entries.set(key, entry);
@@ -185,15 +207,12 @@ export class ConfigCache {
   }
 }
 
-/** `reading`, or a rejection after `readMs`. */
-async function inTime<T>(reading: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error("a read of configuration took too long")), readMs);
-  });
-  try {
-    return await Promise.race([reading, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** Whether a region serves. One that global does not list does. */
+export function statusIn(states: readonly RegionState[], region: Region): RegionState["status"] {
+  return states.find((state) => state.name === region)?.status ?? "active";
+}
+
+function tierIn({ customer, tiers }: ConfigSnapshot, keyTier: string | null): Tier | null {
+  const name = keyTier ?? customer?.tier;
+  return tiers.find((tier) => tier.name === name) ?? null;
 }

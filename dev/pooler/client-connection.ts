@@ -12,7 +12,8 @@ import type { ServerConnection, ServerUser } from "./server-connection.ts";
 /** How much a client may send while it waits for a server connection, in bytes, before the pooler stops reading from it. */
 const maximumWaitingBytes = 1024 * 1024;
 
-/** How much the Parse messages of one client may take, in bytes. Of what was dropped, Postgres says that it does not exist. */
+/** How much the Parse messages of one client may take, in bytes. The least recently used are dropped first; Postgres then reports that
+ * they do not exist. */
 const maximumStatementBytes = 8 * 1024 * 1024;
 
 /** A client that has logged in. */
@@ -28,7 +29,7 @@ export class ClientConnection implements ServerUser, Waiter {
   #server: ServerConnection | null = null;
   #exchange: Exchange | null = null;
   #isWaiting = false;
-  /** What came while the client waits. */
+  /** The bytes that arrived while the client waits. */
   #held: Buffer[] = [];
   #heldBytes = 0;
   #refusal: Refusal | null = null;
@@ -83,7 +84,7 @@ export class ClientConnection implements ServerUser, Waiter {
   serverReleased(): void {
     this.#server = null;
     this.#exchange = null;
-    // A client that does not read its responses gets no further ones.
+    // A client that does not read its responses gets no further statements run.
     if (this.socket.writableNeedDrain) this.socket.pause();
   }
 
@@ -125,7 +126,7 @@ export class ClientConnection implements ServerUser, Waiter {
   #hold(chunk: Buffer): void {
     this.#held.push(chunk);
     this.#heldBytes += chunk.length;
-    // Reading goes on within limits, because it is how a client is seen to disappear.
+    // A client that disconnects is noticed only while the pooler reads from it.
     if (this.#heldBytes > maximumWaitingBytes) this.socket.pause();
     if (this.#isWaiting) return;
     this.#isWaiting = true;
@@ -149,7 +150,7 @@ export class ClientConnection implements ServerUser, Waiter {
     }
     if (this.#refusal?.isOver === true) this.#refusal = null;
     this.#server?.send(this.#output);
-    // Nothing was sent that Postgres answers: the beginning of a message, or the end of a COPY that has failed.
+    // Nothing was sent that Postgres responds to: only the beginning of a message, or the end of a COPY that has failed.
     if (this.#exchange?.isAnswered === true) this.#server?.release();
   }
 

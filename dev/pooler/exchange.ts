@@ -73,7 +73,7 @@ export class Exchange {
 
   /**
    * What must be sent before a message that uses a statement, given the Parse by which the client once made it. Empty if the server has the
-   * statement or will have it, and if the client has none of that name: the server says so.
+   * statement or will have it, and if the client has no such statement, which the server reports.
    */
   beforeUse(name: string, parse: Buffer | undefined): readonly Buffer[] {
     if (name === "" || parse === undefined) return [];

@@ -13,6 +13,7 @@ import {
   readyForQuery,
   type SessionKey,
 } from "./protocol.ts";
+import type { ServerConnection } from "./server-connection.ts";
 import { readStartup, type Startup } from "./startup.ts";
 
 /** What a login needs of the pooler. */
@@ -49,8 +50,9 @@ export class Login implements Waiter {
     socket.once("close", this.#onClose);
   }
 
-  granted(server: Parameters<Waiter["granted"]>[0]): void {
+  granted(server: ServerConnection): void {
     const pool = this.#pool;
+    // Only the parameters that Postgres reported on the new connection are needed.
     server.lend({ socket: this.#socket, statementChanged() {}, serverReleased() {}, serverLost() {} });
     server.release();
     if (pool !== null) this.#finish(pool);
@@ -89,7 +91,7 @@ export class Login implements Waiter {
   #start(startup: Startup): boolean {
     switch (startup.kind) {
       case "encryption":
-        // Also against a man in the middle who sends plain text ahead: nothing may follow before the answer.
+        // As in Postgres (CVE-2021-23214): no data may be buffered ahead of the response.
         if (this.#bytes.length > 0) throw new ProtocolError("08P01", "data after a request for encryption");
         this.#socket.write("N");
         return true;
@@ -117,7 +119,7 @@ export class Login implements Waiter {
     if ("code" in pool) return this.#fail(pool);
     clearTimeout(this.#timer);
     this.#pool = pool;
-    // What Postgres says of itself is only known after the first connection to it.
+    // The parameters of the server are known only after the first connection to it.
     if (pool.parameters === null) pool.wait(this);
     else this.#finish(pool);
   }
@@ -136,13 +138,13 @@ export class Login implements Waiter {
   #fail(error: PostgresError): void {
     clearTimeout(this.#timer);
     this.#socket.off("data", this.#onData);
-    // What else the client sends is read and ignored: unread bytes would make the system drop the error on its way.
+    // Whatever else the client sends is read and ignored: closing with unread bytes resets the connection, and the error may be lost.
     this.#socket.resume();
     this.#socket.end(errorResponse("FATAL", error));
   }
 }
 
-/** The pool of a user and database, or why there is none. Without the right password nobody learns which of them exist. */
+/** The pool of a user and database, or why there is none. Without a valid password the error is the same for every role and database. */
 function authenticate(pools: readonly Pool[], { user, database }: Session, password: string): Pool | PostgresError {
   const ofUser = pools.filter(({ route }) => route.user === user);
   const asked = ofUser.find(({ route }) => route.database === database);

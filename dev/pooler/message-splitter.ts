@@ -1,4 +1,4 @@
-/** A peer sent what is no message of the protocol, or a message above a limit. */
+/** A peer sent something that is not a message of the protocol, or a message above a limit. */
 export class ProtocolError extends Error {
   /** An SQLSTATE. */
   readonly code: string;
@@ -9,7 +9,7 @@ export class ProtocolError extends Error {
   }
 }
 
-/** In place of a type: these bytes go on with the message before. */
+/** In place of a type: these bytes continue the previous message. */
 export const continued = 0;
 
 /**
@@ -34,7 +34,7 @@ const headerBytes = 5;
 export class MessageSplitter {
   readonly #onMessage: OnMessage;
   readonly #isEnough: IsEnough;
-  /** The beginning of a message that is not enough of it. */
+  /** The beginning of a message, while it is not enough. */
   #kept: Buffer | null = null;
   /** How much of the present message has not arrived. */
   #remaining = 0;

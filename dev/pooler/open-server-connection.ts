@@ -3,7 +3,7 @@ import { Client, DatabaseError } from "pg";
 import type { Route } from "./options.ts";
 import { parameterStatus, type PostgresError, type SessionKey } from "./protocol.ts";
 
-/** A connection that Postgres has accepted and that nobody has used. */
+/** A connection that Postgres has accepted, not used yet. */
 export interface OpenedConnection {
   readonly socket: Socket;
   readonly key: SessionKey;
@@ -27,7 +27,7 @@ export async function openServerConnection(route: Route, upstreamPort: number): 
     connectionTimeoutMillis: connectTimeoutMs,
     ssl: false,
   });
-  // Once the socket is ours, pg has nothing to report that its new user does not see.
+  // After the takeover, ServerConnection handles the socket's errors.
   client.on("error", () => undefined);
   const parameters: Buffer[] = [];
   let key: SessionKey = { pid: 0, secret: 0 };
@@ -43,9 +43,16 @@ export async function openServerConnection(route: Route, upstreamPort: number): 
   return { socket, key, parameters: Buffer.concat(parameters) };
 }
 
-/** What a client is told when no server connection could be opened: Postgres' own error, or 08006. */
+/** SQLSTATE classes by which a client knows that Postgres is unavailable: connection exceptions, resources, operator intervention, system errors. */
+const unavailable = /^(?:08|53|57P|58)/;
+
+/**
+ * The error for clients when no server connection could be opened: Postgres' own, 08004 (Postgres rejected the connection) in place of a code
+ * that means something else in answer to a statement, or 08006.
+ */
 export function connectionFailure(error: unknown): PostgresError {
   const { code, message } = error as { code?: unknown; message?: unknown };
-  if (error instanceof DatabaseError && typeof code === "string") return { code, message: error.message };
+  if (error instanceof DatabaseError && typeof code === "string")
+    return { code: unavailable.test(code) ? code : "08004", message: `${error.message} (${code})` };
   return { code: "08006", message: `cannot connect to Postgres: ${String(message)}` };
 }

@@ -18,7 +18,7 @@ export class Pool implements ServerOwner {
   readonly #limit: number;
   readonly #settings: PoolSettings;
   readonly #servers = new Set<ServerConnection>();
-  /** The one that was used last is at the end, and is used next: the others may become old enough to be closed. */
+  /** The most recently used is at the end and is taken next, so that the others can be closed after `idleMs`. */
   readonly #idle: ServerConnection[] = [];
   readonly #waiters = new Map<Waiter, NodeJS.Timeout>();
   #opening = 0;
@@ -31,7 +31,7 @@ export class Pool implements ServerOwner {
     this.#settings = settings;
   }
 
-  /** An idle server connection, if there is one. Nobody waits then. */
+  /** An idle server connection, or null. While one is idle, no client waits. */
   take(): ServerConnection | null {
     return this.#idle.pop() ?? null;
   }
@@ -114,7 +114,7 @@ export class Pool implements ServerOwner {
 
   #notOpened(error: unknown): void {
     this.#opening -= 1;
-    // With another one open, waiting makes sense: Postgres may just not want more of them.
+    // While another one is open, clients wait for that: Postgres may only have reached its limit.
     if (this.#servers.size === 0) this.#refuseAll(connectionFailure(error));
   }
 

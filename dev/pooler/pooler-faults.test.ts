@@ -1,6 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import postgres from "postgres";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { processOf } from "../processes.ts";
 import {
@@ -75,13 +77,19 @@ describe("a client that disappears", () => {
     expect(await lockedBalance()).toBe(100);
   });
 
-  it("while a statement of its transaction runs has the statement cancelled", async () => {
-    const client = await rawClient("bob");
-    client.socket.write(messages.query("begin; update accounts set balance = 0; select pg_sleep(60)"));
-    await pooled.poolWhere("bob", "a busy connection", ({ busy }) => busy === 1);
-    client.socket.destroy();
-    expect(await lockedBalance()).toBe(100);
-  });
+  it.each([0, 0, 0, 1, 1, 2, 4, 20])(
+    "while statements of its transaction run has them cancelled, %d ms after it sent them",
+    async (afterMs) => {
+      const client = await rawClient("bob");
+      client.socket.write(messages.query("begin; update accounts set balance = 0; select pg_sleep(60)"));
+      client.socket.write(messages.query("rollback; begin; update accounts set balance = 1; select pg_sleep(60)"));
+      await new Promise((waited) => {
+        setTimeout(waited, afterMs);
+      });
+      client.socket.destroy();
+      expect(await lockedBalance()).toBe(100);
+    },
+  );
 
   it("without reading takes little memory of the pooler, and frees its connection", async () => {
     const before = (await pooled.pooler.stats()).residentBytes;
@@ -100,6 +108,26 @@ describe("a client that disappears", () => {
   });
 });
 
+describe("a client that does not read its responses", () => {
+  it("gets no further statements run", async () => {
+    const reader = pooled.client("bob");
+    await reader`create sequence runs`;
+    const client = await rawClient("bob");
+    for (let at = 0; at < 2500; at += 1) {
+      client.socket.write(messages.query("select nextval('runs'), repeat('x', 7900)"));
+      // Apart, so that each is a transaction of its own, after which the server connection is free.
+      await new Promise((waited) => {
+        setTimeout(waited, 1);
+      });
+    }
+    // Buffers of the system take 4.4 MB of the 20 on Linux.
+    const [row] = await reader`select last_value::int as runs from runs`;
+    expect(row?.["runs"]).toBeLessThan(1000);
+    expect(row?.["runs"]).toBeGreaterThan(1);
+    client.socket.destroy();
+  });
+});
+
 describe("Postgres", () => {
   it("stopped like a crash gives errors at once, and serves the same clients after it has started again", async () => {
     const kept = pooled.client("bob");
@@ -113,11 +141,12 @@ describe("Postgres", () => {
     await expect(kept`select ${1}::int`).rejects.toMatchObject({ code: "08006" });
     await expect(pooled.client("bob")`select 1`).rejects.toMatchObject({ code: "08006" });
     await expect(pooled.client("alice")`select 1`).rejects.toMatchObject({ code: "08006" });
-    expect(Date.now() - started).toBeLessThan(1000);
+    expect(Date.now() - started).toBeLessThan(3000);
     await pooled.server.start();
     expect(await kept`select ${1}::int as one`).toEqual([{ one: 1 }]);
     expect(await pooled.client("alice")`select 1 as one`).toEqual([{ one: 1 }]);
-  });
+    // Postgres repeats its log after a crash, which takes seconds on a busy machine.
+  }, 30_000);
 
   it("with a backend that does not answer goes on with its other ones", async () => {
     const stuck = pooled.client("bob");
@@ -161,7 +190,6 @@ describe("the process of the pooler", () => {
     await new Promise((waited) => {
       setTimeout(waited, 100);
     });
-    const { default: postgres } = await import("postgres");
     const sql = postgres(url, { max: 1, fetch_types: false });
     expect(await sql`select ${1}::int as one`).toEqual([{ one: 1 }]);
     child.kill("SIGKILL");
@@ -173,9 +201,7 @@ describe("the process of the pooler", () => {
     await sql.end({ timeout: 0 });
   });
 
-  it("shows no password in its command or environment", async () => {
-    const { readFile } = await import("node:fs/promises");
-    if (process.platform !== "linux") return;
+  it.runIf(process.platform === "linux")("shows no password in its command or environment", async () => {
     for (const file of ["cmdline", "environ"])
       expect(await readFile(`/proc/${pooled.pooler.pid}/${file}`, "utf8")).not.toContain(passwords.alice);
   });
@@ -186,7 +212,6 @@ describe("the process of the pooler", () => {
       routes: [{ user: "bob", password: passwords.bob, database: databases.bob }],
     };
     const first = await startPooler(options);
-    const { default: postgres } = await import("postgres");
     const sql = postgres(first.url("bob", passwords.bob, databases.bob), { max: 1, fetch_types: false });
     await sql`select 1`;
     process.kill(first.pid, "SIGKILL");

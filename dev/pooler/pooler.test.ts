@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { connections, passwords, startPooledPostgres, waitMs, type PooledPostgres } from "./pooled-postgres.ts";
 import { errorCodeOf, messages, rawConnect, rawLogin, type RawClient, startupPacket, typesOf } from "./raw-client.ts";
@@ -69,7 +70,6 @@ describe("authentication", () => {
 
   it("listens on 127.0.0.1 alone", async () => {
     // On Linux all of 127.0.0.0/8 is this machine's, so that listening on every address would accept this.
-    const { connect } = await import("node:net");
     const socket = connect(pooled.pooler.port, process.platform === "linux" ? "127.0.0.2" : "::1");
     const outcome = await new Promise((ended) => {
       socket.once("connect", () => ended("connected"));

@@ -71,10 +71,10 @@ export class Pooler implements LoginHost {
 
   #accept(socket: Socket): void {
     this.#sockets.add(socket);
-    // "close" follows an error, and says enough.
+    // "close" follows an error and is handled.
     socket.on("error", () => undefined);
     socket.once("close", () => this.#sockets.delete(socket));
-    // oxlint-disable-next-line no-new -- the socket keeps it
+    // oxlint-disable-next-line no-new -- the socket's listeners keep it
     new Login(socket, this);
   }
 }

@@ -1,7 +1,7 @@
 import type { FromChild, ToChild } from "./options.ts";
 import { Pooler } from "./pooler.ts";
 
-/** The child process of `startPooler`. It ends when its owner has ended, however that came. */
+/** The child process of `startPooler`. It ends when its owner has ended, for whatever reason. */
 
 let pooler: Pooler | null = null;
 
@@ -9,7 +9,7 @@ process.on("message", (message: ToChild) => {
   void handle(message);
 });
 process.on("disconnect", () => process.exit(0));
-// Ctrl-C goes to every process of the terminal. The owner decides when this one ends: the Workers may still need it.
+// Ctrl-C signals every process of the terminal. The owner closes this one after the Workers have stopped.
 for (const signal of ["SIGINT", "SIGHUP"] as const) process.on(signal, () => undefined);
 
 async function handle(message: ToChild): Promise<void> {

@@ -12,7 +12,7 @@ export class Refusal {
     this.#error = errorResponse("ERROR", error);
   }
 
-  /** Whether the next message starts anew. */
+  /** Whether no Sync is outstanding, so that the next message can be served again. */
   get isOver(): boolean {
     return !this.#isSkipping;
   }

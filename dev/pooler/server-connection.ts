@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { cancelStatement } from "./cancel.ts";
+import { cancelStatement, endSession } from "./cancel.ts";
 import { Exchange, isCompletion } from "./exchange.ts";
 import { MessageSplitter } from "./message-splitter.ts";
 import type { OpenedConnection } from "./open-server-connection.ts";
@@ -12,7 +12,7 @@ export interface ServerUser {
   readonly socket: Socket;
   /** The client has prepared a named statement by that Parse, or closed it (null). */
   statementChanged(name: string, parse: Buffer | null): void;
-  /** Everything is answered and no transaction is open: the connection is the client's no more. */
+  /** Everything is answered and no transaction is open, so the client no longer has the connection. */
   serverReleased(): void;
   /** The connection broke. `isExplained`: Postgres sent an error before. */
   serverLost(isExplained: boolean): void;
@@ -28,7 +28,7 @@ export interface ServerOwner {
 
 /**
  * Ends whatever a session may hold: settings, temporary tables, advisory locks, LISTEN, cursors, prepared statements. Nothing less is
- * safe: what a function did in the session cannot be seen in the text of a statement.
+ * safe: the text of a statement does not show what a function did to the session.
  */
 const reset = query("DISCARD ALL");
 
@@ -99,18 +99,18 @@ export class ServerConnection {
     if (this.#cancels === 0) this.#reset();
   }
 
-  /** The client is gone with an open transaction or an unfinished statement: ends both. */
+  /** The client has disconnected with an open transaction or an unfinished statement. Ends both. */
   abandon(): void {
-    const isWorking = this.#exchange?.isAnswered === false;
     this.#user = null;
-    // A backend that works does not see that its client is gone, and keeps its locks.
-    if (isWorking && !this.#isClosed) void cancelStatement(this.#owner.upstreamPort, this.#key);
-    this.close();
+    if (this.#isClosed || this.#exchange?.isAnswered !== false) return this.close();
+    this.#isClosed = true;
+    void endSession(this.#socket, this.#owner.upstreamPort, this.#key);
+    this.#owner.serverClosed(this);
   }
 
   /**
-   * Cancels what the client does now. Nobody else gets the connection before Postgres has sent the signal, which could hit another
-   * client's statement. One that arrives late hits the reset, and then the connection is closed.
+   * Cancels what the client does now. No other client gets the connection before Postgres has sent the signal: it could
+   * cancel that client's statement. A signal that arrives late cancels the reset, and then the connection is closed.
    */
   async cancel(): Promise<void> {
     this.#cancels += 1;
@@ -125,7 +125,7 @@ export class ServerConnection {
     if (this.#resetTimer !== null) clearTimeout(this.#resetTimer);
     if (this.#socket.writable) this.#socket.write(terminate);
     this.#socket.destroySoon();
-    // A peer that does not read keeps what is unsent from being sent, and the socket open.
+    // While Postgres does not read, unsent bytes keep the socket open.
     setTimeout(() => this.#socket.destroy(), 1000).unref();
     const user = this.#user;
     this.#user = null;
@@ -174,7 +174,7 @@ export class ServerConnection {
     this.release();
   };
 
-  /** Without a user: answers to the reset, and what Postgres sends unasked. */
+  /** A message while no client has the connection: a response to the reset, or one that Postgres sends unasked. */
   #onUnusedMessage(type: number, lastByte: number | undefined): void {
     if (type === fromServer.error) {
       this.#hasError = true;
@@ -190,7 +190,7 @@ export class ServerConnection {
   }
 }
 
-/** What these three say must be there as a whole; of anything else the type is enough. */
+/** ReadyForQuery and the completions are read as a whole; of any other message the type is enough. */
 function isEnough(type: number): boolean {
   return type !== fromServer.readyForQuery && !isCompletion(type);
 }

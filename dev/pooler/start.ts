@@ -31,7 +31,7 @@ const closeTimeoutMs = 3000;
 /** Starts a pooler. Rejects if the port is in use. */
 export async function startPooler(options: PoolerOptions): Promise<Pooler> {
   const child = fork(join(import.meta.dirname, "process.ts"), [], {
-    // Nothing of ours: no loader of a test runner, and no PG* variable, which `pg` would obey.
+    // Without the loaders of a test runner, and without PG* variables, which `pg` would obey.
     execArgv: [],
     env: { PATH: process.env["PATH"] ?? "" },
     stdio: ["ignore", "ignore", "inherit", "ipc"],

@@ -1,4 +1,4 @@
-import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import * as fc from "fast-check";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -22,6 +22,7 @@ beforeEach(() => {
   world.mood = "well";
   world.refused = "";
   world.buried.length = 0;
+  world.released = 0;
 });
 
 function log(name = shard) {
@@ -122,6 +123,17 @@ describe("writing", () => {
     );
   });
 
+  it("writes one batch at a time for hundreds of concurrent requests, each waiting for those before it", async () => {
+    const messages = await Promise.all(Array.from({ length: 300 }, () => seal([entry()])));
+    Object.assign(world, { appendMs: 1, mostAppending: 0 });
+    const outcomes = await Promise.all(messages.map((message) => log().write([message])));
+    world.appendMs = 0;
+    expect(outcomes.flat().every(({ kind }) => kind === "written")).toBe(true);
+    expect(world.mostAppending).toBe(1);
+    expect(world.log(customer)).toHaveLength(300);
+    await expectWhole();
+  });
+
   it("writes the others when the database refuses one", async () => {
     world.refused = "refused";
     const messages = await Promise.all([seal([entry()]), seal([entry({ action: "refused" })]), seal([entry()])]);
@@ -188,5 +200,47 @@ describe("signing", () => {
     await runDurableObjectAlarm(log());
     expect(world.bucket.get(customer)).toContain(world.originOf(customer));
     expect((await log().stats()).unsigned).toBe(1);
+  });
+});
+
+describe("a log that nothing follows for", () => {
+  /** When the alarm is set, epoch milliseconds, and the rows that the log has written since it was loaded. */
+  function storageOf(): Promise<{ alarm: number | null; rows: number }> {
+    return runInDurableObject(log(), async (_object, { storage }) => ({
+      alarm: await storage.getAlarm(),
+      rows: storage.sql.exec<{ rows: number }>("select total_changes() as rows").one().rows,
+    }));
+  }
+
+  it("releases its connection after a write, an alarm and a checkpoint, once for writes that come together", async () => {
+    const messages = await Promise.all([seal([entry()]), seal([entry()]), seal([entry()])]);
+    await runInDurableObject(log(), (object) => Promise.all(messages.map((message) => object.write([message]))));
+    expect(world.released).toBe(1);
+    await runDurableObjectAlarm(log());
+    expect(world.released).toBe(2);
+    await log().checkpoint(customer);
+    expect(world.released).toBe(3);
+  });
+
+  it("releases it when Postgres does not take the write", async () => {
+    world.mood = "away";
+    await log().write([await seal([entry()])]);
+    expect(world.released).toBe(1);
+  });
+
+  it("writes two rows until the next checkpoint, three at the checkpoint, and leaves no alarm", async () => {
+    await log().write([await seal([entry()])]);
+    // The customer's log has grown, and the alarm for its checkpoint.
+    expect((await storageOf()).rows).toBe(2);
+    await log().write([await seal([entry()])]);
+    const { rows, alarm } = await storageOf();
+    expect(rows).toBe(2);
+    expect(alarm).not.toBeNull();
+    await runDurableObjectAlarm(log());
+    expect(world.log(customer)).toHaveLength(2);
+    const signed = await storageOf();
+    expect(signed.alarm).toBeNull();
+    // The alarm has fired, the checkpoint is remembered, and the log has no longer grown.
+    expect(signed.rows - rows).toBe(3);
   });
 });

@@ -3,10 +3,10 @@ import type { AuditEntry } from "../../schema/audit/entry.ts";
 import { openMessage, type AuditMessage, type SealingKey } from "../../schema/audit/message.ts";
 import type { WriteOutcome } from "../../schema/audit/written.ts";
 import type { Region } from "../../schema/regions.ts";
-import { until } from "../until.ts";
 import type { KeyWrapping } from "./data-keys.ts";
 import { Notary, type NotaryPorts, type Signed } from "./notary.ts";
 import { Outbox } from "./outbox.ts";
+import { Turns } from "./turns.ts";
 import { Writer } from "./writer.ts";
 
 /** What the log needs of its region. */
@@ -32,7 +32,7 @@ export interface AuditLogStats {
   readonly lagMs: number | null;
 }
 
-/** A write that has not ended by then belongs to a call that was torn down, in milliseconds. */
+/** A write that has not ended by then no longer holds up the others, in milliseconds. Postgres refuses two at the same place. */
 const lostMs = 60_000;
 /** Messages of up to a hundred entries that are opened and written at once: bounds the memory of the object. */
 const messagesAtOnce = 20;
@@ -53,8 +53,7 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
   readonly #writer: Writer;
   readonly #notary: Notary;
   readonly #outbox: Outbox;
-  /** The write that is under way; null: none is. */
-  #writing: { readonly began: number } | null = null;
+  readonly #turns = new Turns(lostMs);
   /** Customers whose trees have grown since they were signed. */
   readonly #grown = new Set<string>();
   /** Calls under way that use the store. */
@@ -182,8 +181,10 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
 
   /** Appends, one write at a time. */
   async #append(entries: readonly AuditEntry[]): Promise<WriteOutcome> {
-    if (entries.length === 0) return { kind: "written" };
-    const since = await this.#takeTurn();
+    return entries.length === 0 ? { kind: "written" } : this.#turns.run(() => this.#appendNow(entries));
+  }
+
+  async #appendNow(entries: readonly AuditEntry[]): Promise<WriteOutcome> {
     try {
       const written = await this.#writer.write(entries);
       if (written.kind === "refused") return { kind: "poison", reason: `refused_by_database_${written.code}` };
@@ -193,19 +194,7 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
       const code = error instanceof Error && "code" in error ? String(error.code) : "";
       this.#complain("audit.not_written", { entries: entries.length, code }, error);
       return { kind: "away" };
-    } finally {
-      if (this.#writing === since) this.#writing = null;
     }
-  }
-
-  /** Waits until nobody writes, and is the writer from the same moment on. */
-  async #takeTurn(): Promise<{ readonly began: number }> {
-    const free = (): boolean => this.#writing === null || Date.now() - this.#writing.began > lostMs;
-    // oxlint-disable-next-line no-await-in-loop -- whoever is woken first takes the turn, the others wait again
-    while (!free()) await until(free, lostMs);
-    const turn = { began: Date.now() };
-    this.#writing = turn;
-    return turn;
   }
 
   #complain(event: string, facts: object, error: unknown): void {

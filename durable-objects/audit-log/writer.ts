@@ -95,10 +95,11 @@ export class Writer {
   }
 
   async #recordOf(entry: AuditEntry, key: CryptoKey | null): Promise<LeafRecord> {
-    const { ip_address, user_agent, detail, timestamp, ...plain } = entry;
+    const { ip_address, user_agent, detail, timestamp, count, ...plain } = entry;
     const personal = await sealPersonal(entry.id, { ip_address, user_agent, detail }, key);
     return {
       ...plain,
+      ...(count !== undefined && { count: String(count) }),
       region: this.#region,
       timestamp: new Date(timestamp).toISOString(),
       personal_commitment: personal.commitment,

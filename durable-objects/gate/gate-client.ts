@@ -1,79 +1,106 @@
 import { LRUCache } from "lru-cache";
-import type { Proof } from "../../schema/admission.ts";
-import type { Region } from "../../schema/regions.ts";
+import type { AdmitAnswer, AdmitCall, Proof } from "../../schema/admission.ts";
+import { withTimeout } from "../with-timeout.ts";
 import type { Admission } from "./admission.ts";
-import { Batcher, type GateStub, type KeepAlive } from "./batcher.ts";
 import { LastKnown } from "./last-known.ts";
+import { presentRefusal, Refusals } from "./refusals.ts";
 
-/** What the client needs from the isolate. */
+/** The part of a Gate that is called. */
+export interface GateStub {
+  admit(call: AdmitCall): Promise<AdmitAnswer>;
+}
+
+/** What the client needs from the Worker that it runs in. */
 export interface GateClientOptions {
-  /** A stub of the principal's Gate, in its jurisdiction. A new one each time: a stub that has thrown stays broken. */
-  readonly stubFor: (region: Region, principalId: string) => GateStub;
+  /** A stub of the principal's Gate, in its jurisdiction. A new one for each call: a stub that has thrown stays broken. */
+  readonly stubFor: (principalId: string) => GateStub;
   /** Epoch milliseconds. */
   readonly now: () => number;
   /** How long a Gate may take to answer, in milliseconds; 2000 if not given. */
   readonly timeoutMs?: number;
 }
 
-interface Line {
-  readonly batcher: Batcher;
-  readonly known: LastKnown;
-}
+/** Principals whose last known state is kept. */
+const maximumPrincipals = 10_000;
+const defaultTimeoutMs = 2000;
 
 /**
- * The one way to reach a Gate from an isolate. Concurrent requests for one principal share calls; an unlimited tier's answer is
- * remembered for as long as the tier allows; while a Gate cannot be reached, the last known state of the key counts down.
+ * The one way to reach the Gates of a region. A request makes one call and waits for no other request. Three things are answered
+ * without a call: a remembered refusal, an unlimited principal within its recheck interval, and, while a Gate cannot be
+ * reached, the last known state of a principal, which counts down.
  */
 export class GateClient {
   readonly #options: GateClientOptions;
-  readonly #lines = new LRUCache<string, Line>({ max: 10_000 });
+  readonly #refusals = new Refusals();
+  readonly #known = new LRUCache<string, LastKnown>({ max: maximumPrincipals });
 
   constructor(options: GateClientOptions) {
     this.#options = options;
   }
 
-  /** Asks whether one request may come in. Never rejects. */
-  async admit(region: Region, principalId: string, proof: Proof, keepAlive: KeepAlive): Promise<Admission> {
-    const line = this.#line(region, principalId);
-    const reuse = line.known.reuse(proof, this.#options.now());
-    if (reuse === null) return this.#ask(line, proof, keepAlive);
-    if (reuse.refreshDue) keepAlive.waitUntil(this.#refresh(line, proof, keepAlive));
+  /** Asks whether one request may come in. `waitUntil` lets a refresh finish after the response. Never rejects. */
+  async admit(principalId: string, proof: Proof, waitUntil: (promise: Promise<unknown>) => void): Promise<Admission> {
+    const now = this.#options.now();
+    const refused = this.#refusals.find(proof, now);
+    if (refused !== null) return refused;
+    const known = this.#knownOf(principalId);
+    const reuse = known.reuse(proof, now);
+    if (reuse === null) return this.#ask(principalId, known, proof);
+    if (reuse.refreshDue) waitUntil(this.#ask(principalId, known, proof));
     return reuse.admission;
   }
 
-  async #ask({ batcher, known }: Line, proof: Proof, keepAlive: KeepAlive): Promise<Admission> {
-    const asked = await batcher.ask(proof, keepAlive);
+  async #ask(principalId: string, known: LastKnown, proof: Proof): Promise<Admission> {
+    const call = known.begin(this.#options.now());
+    const answer = await this.#call(principalId, { proof, alreadyServed: call.alreadyServed });
     const now = this.#options.now();
-    if (asked === null) return known.fallBack(proof, now);
-    const { answer, at } = asked;
-    if (answer.kind === "unavailable") return known.fallBack(proof, now, answer.retryAfterSeconds);
-    const verdict = answer.verdicts[at];
-    if (answer.facts === null || verdict === undefined || verdict.kind === "refused") {
-      known.forget(proof);
-      return { kind: "refused" };
+    if (answer === null || answer.kind === "unavailable") {
+      known.fail(call);
+      return known.fallBack(proof, now, answer?.retryAfterSeconds);
     }
-    known.learn(proof, answer.facts, verdict, answer, now);
-    return verdict.kind === "admitted"
-      ? { kind: "admitted", facts: answer.facts, limits: verdict.limits, usage: answer.usage }
-      : { ...verdict, facts: answer.facts };
+    // A slow answer may arrive after the session was ended and refused: then nothing of it is kept.
+    const overtaken = this.#refusals.find(proof, now)?.kind === "refused";
+    if (answer.kind === "admitted") {
+      if (!overtaken) known.learn(call, proof, answer);
+      const { facts, limits, usage } = answer;
+      return { kind: "admitted", facts, limits, usage };
+    }
+    const refused = presentRefusal(answer);
+    if (!overtaken) this.#refusals.remember(proof, answer, now);
+    if (answer.kind === "refused") known.forget(proof);
+    else if (refused.kind === "limited" && !overtaken) {
+      known.learn(call, proof, { facts: answer.facts, usage: answer.usage, limits: refused.limits, reuseForMs: 0 });
+    }
+    return refused;
   }
 
-  /** Asks anew for a principal that was already served from memory. */
-  async #refresh({ batcher, known }: Line, proof: Proof, keepAlive: KeepAlive): Promise<void> {
-    const asked = await batcher.ask(proof, keepAlive);
-    const verdict = asked?.answer.kind === "decided" ? asked.answer.verdicts[asked.at] : undefined;
-    if (asked?.answer.kind !== "decided" || verdict === undefined) known.refreshFailed(proof);
-    else if (asked.answer.facts === null || verdict.kind === "refused") known.forget(proof);
-    else known.learn(proof, asked.answer.facts, verdict, asked.answer, this.#options.now());
+  /** One call, repeated once if the runtime says that this can help; null when the Gate cannot be reached. Never rejects. */
+  async #call(principalId: string, call: AdmitCall): Promise<AdmitAnswer | null> {
+    const { stubFor, timeoutMs = defaultTimeoutMs } = this.#options;
+    const attempt = (): Promise<AdmitAnswer> => withTimeout(stubFor(principalId).admit(call), timeoutMs);
+    try {
+      return await attempt().catch((error: unknown) => {
+        if (mayHelpToRepeat(error)) return attempt();
+        throw error;
+      });
+    } catch (error) {
+      const name = error instanceof Error ? error.name : typeof error;
+      console.warn(JSON.stringify({ level: "warn", event: "gate.unreachable", error: name }));
+      return null;
+    }
   }
 
-  #line(region: Region, principalId: string): Line {
-    const found = this.#lines.get(principalId);
+  #knownOf(principalId: string): LastKnown {
+    const found = this.#known.get(principalId);
     if (found !== undefined) return found;
-    const { stubFor, timeoutMs = 2000 } = this.#options;
     const known = new LastKnown();
-    const line = { known, batcher: new Batcher(() => stubFor(region, principalId), known, timeoutMs) };
-    this.#lines.set(principalId, line);
-    return line;
+    this.#known.set(principalId, known);
+    return known;
   }
+}
+
+/** See https://developers.cloudflare.com/durable-objects/best-practices/error-handling/. */
+function mayHelpToRepeat(error: unknown): boolean {
+  const { retryable, overloaded } = error as { retryable?: boolean; overloaded?: boolean };
+  return retryable === true && overloaded !== true;
 }

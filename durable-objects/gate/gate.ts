@@ -1,11 +1,13 @@
 import { DurableObject } from "cloudflare:workers";
-import { LRUCache } from "lru-cache";
 import type { AdmitAnswer, AdmitCall, GateFacts, PrincipalRecord, Proof } from "../../schema/admission.ts";
 import type { Tier } from "../../schema/config.ts";
 import type { Role } from "../../schema/principal.ts";
+import { ExpiringCache } from "../expiring-cache.ts";
 import { decide, emptyLedger, type Ledger } from "./decide.ts";
-import { sameHash } from "./same-hash.ts";
+import { restore, type LedgerRow } from "./lease.ts";
+import type { LedgerMemory } from "./ledger-memory.ts";
 import { GateSessions } from "./sessions.ts";
+import { standingOf, unknownMs } from "./standing.ts";
 import { GateStorage, type Profile } from "./storage.ts";
 
 /** What a Gate needs from the Worker it runs in. */
@@ -14,12 +16,15 @@ export interface GatePorts {
   tierOf(customerId: string, keyTier: string | null): Promise<Tier>;
   /** The principal as Postgres has it, null if it has not. Rejects when Postgres cannot be asked. */
   loadPrincipal(id: string): Promise<PrincipalRecord | null>;
+  /** The ledgers of this isolate, one memory for all its Gates. */
+  readonly ledgers: LedgerMemory;
 }
 
 /** Age at which a warm Gate compares itself with Postgres, in milliseconds. */
 const recheckMs = 300_000;
-/** For how long a session that Postgres does not know is not asked about again, in milliseconds. */
-const unknownMs = 10_000;
+
+/** For how long isolates may remember a used-up quota at most, in milliseconds: a tier that was raised must be noticed. */
+const limitedMs = 5000;
 
 /**
  * The Gate of one principal: says whether a proof is still good and whether there are tokens, at once and atomically.
@@ -30,12 +35,15 @@ export class GateObject<Env = unknown> extends DurableObject<Env> {
   readonly #ports: GatePorts;
   readonly #storage: GateStorage;
   readonly #sessions: GateSessions;
-  readonly #unknown = new LRUCache<string, true>({ max: 1000, ttl: unknownMs });
+  /** Sessions that Postgres did not know. */
+  readonly #unknown = new ExpiringCache<true>(1000);
   #profile: Profile | null;
   #ledger: Ledger;
+  /** The id of the stored row of the ledger; null before the first. */
+  #rowId: string | null;
   #tier: Tier | null = null;
   #clock = 0;
-  #checkedAt = 0;
+  #checkedAt: number;
   /** A load that read a lower version was overtaken by a change and must be repeated. */
   #leastVersion = 0;
   #loading: Promise<void> | null = null;
@@ -46,20 +54,20 @@ export class GateObject<Env = unknown> extends DurableObject<Env> {
     this.#storage = new GateStorage(ctx.storage);
     this.#sessions = new GateSessions(this.#storage);
     this.#profile = this.#storage.readProfile();
-    this.#ledger = this.#storage.readLedger(this.#now()) ?? emptyLedger;
-    this.#checkedAt = this.#storage.readCheckedAt();
+    const stored = this.#storage.readLedger();
+    this.#rowId = stored?.id ?? null;
+    this.#checkedAt = stored?.checkedAt ?? 0;
+    const restored = stored && { buckets: restore(stored, this.#now()), usage: stored.usage, row: null };
+    this.#ledger = (stored && ports.ledgers.find(ctx.id.toString(), stored.id)) ?? restored ?? emptyLedger;
   }
 
-  /** Decides about waiting requests. Everything before the decision may wait; the decision itself does not. */
-  async admit(call: AdmitCall): Promise<AdmitAnswer> {
+  /** Decides about one request. Everything before the decision may wait; the decision itself does not. */
+  async admit({ proof, alreadyServed }: AdmitCall): Promise<AdmitAnswer> {
     try {
-      await this.#know(call.proofs);
-      if (this.#profile === null) {
-        const verdicts = call.proofs.map(() => ({ kind: "refused" }) as const);
-        return { kind: "decided", facts: null, verdicts, usage: 0, reuseForMs: 0 };
-      }
+      await this.#know(proof);
+      if (this.#profile === null) return { kind: "refused", repeatForMs: unknownMs };
       const tier = await this.#tierOf(this.#profile);
-      return this.#decide(this.#profile, tier, call);
+      return this.#decide(this.#profile, tier, proof, alreadyServed);
     } catch (error) {
       console.error(JSON.stringify({ level: "error", event: "gate.unavailable", error: errorName(error) }));
       return { kind: "unavailable", retryAfterSeconds: 2 };
@@ -96,56 +104,59 @@ export class GateObject<Env = unknown> extends DurableObject<Env> {
     }
   }
 
-  #decide(profile: Profile, tier: Tier, call: AdmitCall): AdmitAnswer {
+  #decide(profile: Profile, tier: Tier, proof: Proof, alreadyServed: number): AdmitAnswer {
     const now = this.#now();
-    const holds = (proof: Proof): boolean => this.#holds(profile, proof, now);
-    const decision = decide(this.#ledger, tier, call.proofs, holds, call.alreadyServed, now);
-    this.#ledger = decision.ledger;
-    if (decision.stored) this.#storage.writeLedger(decision.stored, this.#checkedAt);
-    return {
-      kind: "decided",
-      facts: factsOf(profile, tier),
-      verdicts: decision.verdicts,
-      usage: decision.ledger.usage,
-      reuseForMs: tier.unlimited ? tier.recheck_seconds * 1000 : 0,
-    };
-  }
-
-  #holds(profile: Profile, proof: Proof, now: number): boolean {
-    if (profile.status !== "active") return false;
-    if (profile.type === "user") {
-      return proof.kind === "session" && this.#sessions.state(proof.sessionId, now) === "live";
+    const standing = standingOf(profile, this.#sessions, proof, now);
+    const { verdict, ledger, row } = decide(this.#ledger, tier, { standing, alreadyServed }, now);
+    this.#keepLedger(ledger, row);
+    const facts = factsOf(profile, tier);
+    const { usage } = ledger;
+    switch (verdict.kind) {
+      case "refused":
+        return { ...verdict, customer_id: facts.customer_id };
+      case "limited":
+        return { ...verdict, repeatForMs: limitedMs, facts, at: now, usage };
+      case "admitted":
+        return { ...verdict, facts, usage, reuseForMs: tier.unlimited ? tier.recheck_seconds * 1000 : 0 };
     }
-    if (profile.expires_at !== null && profile.expires_at <= now) return false;
-    return proof.kind === "secret" && sameHash(proof.hash, profile.secret_hash);
   }
 
-  /** Loads what the proofs need and memory lacks; twice if the first load had begun before this call. */
-  async #know(proofs: readonly Proof[]): Promise<void> {
-    for (let attempt = 0; attempt < 2 && this.#lacks(proofs); attempt++) {
+  #keepLedger(ledger: Ledger, row: LedgerRow | null): void {
+    this.#ledger = ledger;
+    if (row !== null) {
+      this.#rowId = crypto.randomUUID();
+      this.#storage.writeLedger({ ...row, id: this.#rowId, checkedAt: this.#checkedAt });
+    }
+    if (ledger.row !== null && this.#rowId !== null) {
+      this.#ports.ledgers.keep(this.ctx.id.toString(), { rowId: this.#rowId, ledger });
+    }
+  }
+
+  /** Loads what the proof needs and memory lacks; twice if the first load had begun before this call. */
+  async #know(proof: Proof): Promise<void> {
+    for (let attempt = 0; attempt < 2 && this.#lacks(proof); attempt++) {
       // oxlint-disable-next-line no-await-in-loop -- the second load depends on what the first one found
       await this.#load();
     }
     if (this.#profile === null) return;
-    for (const proof of proofs) {
-      if (proof.kind === "session" && this.#isUnknown(proof.sessionId)) this.#unknown.set(proof.sessionId, true);
+    const now = this.#now();
+    if (proof.kind === "session" && this.#sessions.state(proof.sessionId, now) === "unknown") {
+      this.#unknown.set(proof.sessionId, true, now + unknownMs);
     }
-    if (this.#now() - this.#checkedAt > recheckMs) this.#recheck();
+    if (now - this.#checkedAt > recheckMs) this.#recheck();
   }
 
-  #lacks(proofs: readonly Proof[]): boolean {
+  #lacks(proof: Proof): boolean {
     if (this.#profile === null) return true;
-    return proofs.some(
-      (proof) => proof.kind === "session" && this.#isUnknown(proof.sessionId) && !this.#unknown.has(proof.sessionId),
-    );
-  }
-
-  #isUnknown(sessionId: string): boolean {
-    return this.#sessions.state(sessionId, this.#now()) === "unknown";
+    if (proof.kind !== "session") return false;
+    const now = this.#now();
+    return this.#sessions.state(proof.sessionId, now) === "unknown" && !this.#unknown.get(proof.sessionId, now);
   }
 
   #recheck(): void {
     this.#checkedAt = this.#now();
+    // The time is stored with the next spending.
+    this.#ledger = { ...this.#ledger, row: null };
     const load = this.#load().catch((error: unknown) => {
       console.warn(JSON.stringify({ level: "warn", event: "gate.recheck_failed", error: errorName(error) }));
     });

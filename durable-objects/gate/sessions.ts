@@ -13,11 +13,12 @@ export class GateSessions {
     this.#known = storage.readSessions();
   }
 
-  /** Whether the session may be used at `now`; "unknown" if Postgres has to be asked. */
-  state(id: string, now: number): "live" | "over" | "unknown" {
+  /** Whether the session may be used at `now`; "unknown" if Postgres has to be asked. Only an ended one can never be extended. */
+  state(id: string, now: number): "live" | "expired" | "ended" | "unknown" {
     const session = this.#known.get(id);
     if (session === undefined) return "unknown";
-    return !session.ended && session.expiresAt > now ? "live" : "over";
+    if (session.ended) return "ended";
+    return session.expiresAt > now ? "live" : "expired";
   }
 
   /** Ends sessions for good, known or not. */

@@ -1,13 +1,19 @@
 import type { PrincipalRecord } from "../../schema/admission.ts";
-import type { Ledger } from "./decide.ts";
-import { noLease, restore } from "./lease.ts";
-import type { Buckets } from "./token-bucket.ts";
+import type { LedgerRow } from "./lease.ts";
 
 /** A session as the Gate remembers it. An ended one is a tombstone that no later load can lift. */
 export interface KnownSession {
   /** Epoch milliseconds. */
   readonly expiresAt: number;
   readonly ended: boolean;
+}
+
+/** A row of the ledger as it is stored. */
+export interface StoredLedger extends LedgerRow {
+  /** Random, new with each write. */
+  readonly id: string;
+  /** When the Gate last compared itself with Postgres, epoch milliseconds. It travels with the ledger and costs no write. */
+  readonly checkedAt: number;
 }
 
 /** What a Gate knows of its principal, without the sessions. */
@@ -37,20 +43,15 @@ export class GateStorage {
     this.#kv.put("profile", profile);
   }
 
-  /** The ledger as a crash left it. */
-  readLedger(now: number): Ledger | null {
-    const stored = this.#kv.get<{ buckets: Buckets; usage: number }>("ledger");
-    return stored ? { buckets: restore(stored.buckets, now), lease: noLease, usage: stored.usage } : null;
+  /** The ledger's row, if one was ever written. Rows of before the lease was stored have it subtracted already. */
+  readLedger(): StoredLedger | null {
+    const stored = this.#kv.get<Omit<StoredLedger, "id" | "lease">>("ledger");
+    return stored === undefined ? null : { id: "", lease: 0, ...stored };
   }
 
-  /** When the Gate last compared itself with Postgres, epoch milliseconds; it travels with the ledger and costs no write. */
-  readCheckedAt(): number {
-    return this.#kv.get<{ checkedAt?: number }>("ledger")?.checkedAt ?? 0;
-  }
-
-  /** Stores levels that a lease was taken from. The output gate holds the answer until it is durable. */
-  writeLedger(stored: { readonly buckets: Buckets; readonly usage: number }, checkedAt: number): void {
-    this.#kv.put("ledger", { ...stored, checkedAt });
+  /** Stores the ledger's row. The output gate holds the answer until it is durable. */
+  writeLedger(stored: StoredLedger): void {
+    this.#kv.put("ledger", stored);
   }
 
   /** Every remembered session. */

@@ -1,29 +1,14 @@
-import type { LimitState } from "../../schema/admission.ts";
+import type { Bucket, Buckets, LimitState } from "../../schema/admission.ts";
 import type { Policy } from "../../schema/config.ts";
 
+// A full bucket holds `quota · window · 1000` units and one request costs `window · 1000`.
+//
+// `level` is the exact bucket. `granted` is what of it may be spent until the next tick: the level as it was at the last whole
+// second of the bucket's clock. It is never more than the level, so no span sees more than the exact bucket lets through, and
+// whole seconds in headers are exact.
+
+/** Milliseconds between two ticks. */
 const secondMs = 1000;
-
-/**
- * The state of one token bucket. Levels are integers in units of 1/(window · 1000) token, so that `quota` units are one
- * millisecond's refill and nothing is ever rounded: a full bucket holds `quota · window · 1000`, one request costs `window · 1000`.
- *
- * `level` is the exact bucket. `granted` is what of it may be spent until the next tick: the level as it was at the last whole second of
- * the bucket's clock. It is never more than the level, so no span sees more than the exact bucket lets through; and whole
- * seconds in headers are exact.
- */
-export interface Bucket {
-  readonly quota: number;
-  readonly window: number;
-  readonly level: number;
-  /** Epoch milliseconds up to which `level` is counted. In the future for a bucket restored after a crash. */
-  readonly asOf: number;
-  readonly granted: number;
-  /** Epoch milliseconds of the last tick. */
-  readonly tickAt: number;
-}
-
-/** The buckets of one principal, by policy name. */
-export type Buckets = Readonly<Record<string, Bucket>>;
 
 /** A full bucket for a policy. */
 export function fullBucket({ quota, window_seconds: window }: Policy, now: number): Bucket {

@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
+import type { Bucket } from "../../schema/admission.ts";
 import type { Policy } from "../../schema/config.ts";
-import { credit, debit, fullBucket, refill, remaining, waitMs, type Bucket } from "../gate/token-bucket.ts";
+import { credit, debit, fullBucket, refill, remaining, waitMs } from "../gate/token-bucket.ts";
 
 /** Whether one more guess may be made. */
 export type GuessVerdict =

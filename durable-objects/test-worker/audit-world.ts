@@ -9,6 +9,11 @@ export type Mood = "well" | "away" | "lost after the commit";
 /** What stands in for Postgres, the bucket and the keys: it refuses what Postgres would, a key that is taken. */
 class AuditWorld {
   mood: Mood = "well";
+  /** How long an append takes, in milliseconds. */
+  appendMs = 0;
+  appending = 0;
+  /** The most appends at a time since a test set it to 0. */
+  mostAppending = 0;
   /** What the database refuses for good, by action. */
   refused = "";
   readonly records = new Map<string, PlacedRecord>();
@@ -69,7 +74,16 @@ class AuditWorld {
 
   #store(): AuditStore {
     return {
-      append: async (append) => this.#append(append),
+      append: async (append) => {
+        this.appending += 1;
+        this.mostAppending = Math.max(this.mostAppending, this.appending);
+        try {
+          if (this.appendMs > 0) await new Promise((done) => setTimeout(done, this.appendMs));
+          return this.#append(append);
+        } finally {
+          this.appending -= 1;
+        }
+      },
       existing: async (records) => new Set(records.map(({ id }) => id).filter((id) => this.records.has(id))),
       dataKeys: async (subjects) =>
         subjects.flatMap((one) => this.dataKeys.get(`${one.customerId}/${one.subjectId}`) ?? []),

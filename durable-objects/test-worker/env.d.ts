@@ -1,5 +1,8 @@
 // What wrangler.toml beside this file binds, for `import { env } from "cloudflare:workers"` in the tests.
 declare namespace Cloudflare {
+  interface GlobalProps {
+    mainModule: typeof import("./index.ts");
+  }
   interface Env {
     GATE: DurableObjectNamespace<import("./index.ts").TestGate>;
     GUARD: DurableObjectNamespace<import("./index.ts").TestGuard>;

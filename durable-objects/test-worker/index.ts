@@ -2,9 +2,11 @@ import { DurableObject } from "cloudflare:workers";
 import type { AdmitAnswer, PrincipalRecord } from "../../schema/admission.ts";
 import type { Tier } from "../../schema/config.ts";
 import { AuditLogObject } from "../audit-log/audit-log.ts";
+import { ExpiringCache } from "../expiring-cache.ts";
 import { CourierObject } from "../courier/courier.ts";
 import { EventWriterObject } from "../event-writer/event-writer.ts";
 import { GateObject } from "../gate/gate.ts";
+import { LedgerMemory } from "../gate/ledger-memory.ts";
 import { SignInGuardObject } from "../sign-in-guard/sign-in-guard.ts";
 import { auditWorld } from "./audit-world.ts";
 import { courierWorld } from "./courier-world.ts";
@@ -17,6 +19,8 @@ export const world = {
   /** Set: Postgres is away. */
   away: false,
   loads: 0,
+  /** Cleared: the isolate has ended, and an eviction is a crash. */
+  ledgers: new LedgerMemory(),
   /** Set: a load that has read waits for it before it returns. */
   hold: null as Promise<void> | null,
 };
@@ -25,6 +29,7 @@ export const world = {
 export class TestGate extends GateObject<Cloudflare.Env> {
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env, {
+      ledgers: world.ledgers,
       loadPrincipal: async (id) => {
         world.loads += 1;
         if (world.away) throw new Error("Postgres is away");
@@ -73,4 +78,16 @@ export class BrokenGate extends DurableObject {
   }
 }
 
-export default { fetch: () => new Response("objects") } satisfies ExportedHandler;
+/** Outlives the requests of the isolate, as the caches of the Workers do. */
+const cache = new ExpiringCache<string>(10);
+
+export default {
+  /** Answers with the value in the cache under the path; the body of a PUT is kept there for `?ms=`. */
+  async fetch(request) {
+    const { pathname, searchParams } = new URL(request.url);
+    const found = cache.get(pathname, Date.now());
+    if (request.method === "PUT")
+      cache.set(pathname, await request.text(), Date.now() + Number(searchParams.get("ms")));
+    return new Response(found ?? "nothing");
+  },
+} satisfies ExportedHandler;

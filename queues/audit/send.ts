@@ -8,8 +8,8 @@ import type { Region } from "../../schema/regions.ts";
 export interface AuditSenderPorts {
   /** The region's audit queue; resolves when the queue has the message. */
   readonly send: (region: Region, message: AuditMessage) => Promise<unknown>;
-  /** The outbox in the region's jurisdiction; resolves when the message is stored. */
-  readonly keep: (region: Region, message: AuditMessage) => Promise<void>;
+  /** The outbox in the region's jurisdiction; resolves when the message is stored. Null: there is none to be reached. */
+  readonly keep: ((region: Region, message: AuditMessage) => Promise<void>) | null;
   readonly keyOf: (region: Region) => Promise<SealingKey>;
   /** How many `AuditLog` objects share a region's customers. */
   readonly shards: number;
@@ -18,7 +18,7 @@ export interface AuditSenderPorts {
 type WaitUntil = (promise: Promise<unknown>) => void;
 
 /** For how long an entry waits for others to be packed with, in milliseconds. */
-const packMs = 50;
+const packMs = 1000;
 /** How long queue and outbox may each take, in milliseconds. */
 const sendMs = 3000;
 /** Entries of a message have this many bytes of JSON at most: sealed and in Base64 they stay in one 64 KB operation of the queue. */
@@ -38,7 +38,7 @@ export class AuditSender {
     this.#ports = ports;
   }
 
-  /** Sends an entry behind the answer, packed with those of the next 50 ms. */
+  /** Sends an entry behind the answer, packed with those of the next second. */
   later(region: Region, entry: AuditEntry, waitUntil: WaitUntil): void {
     const shard = shardOf(entry.customer_id, this.#ports.shards);
     const line = this.#lineOf(region, shard);
@@ -112,6 +112,7 @@ export class AuditSender {
     } catch (error) {
       const name = error instanceof Error ? error.name : typeof error;
       console.warn(JSON.stringify({ level: "warn", event: "audit.queue_refused", region, error: name }));
+      if (this.#ports.keep === null) throw error;
       // The same message: should the queue have it after all, the log takes its entries once.
       await inTime(this.#ports.keep(region, message));
     }

@@ -17,7 +17,7 @@ function storable(maximum: number) {
 const identifier = storable(128);
 
 /**
- * What is to be recorded of one request, as the edge seals it and the region's `AuditLog` opens it. Personal: `ip_address`,
+ * What is to be recorded of one request, as it is sealed for the queue and opened by the region's `AuditLog`. Personal: `ip_address`,
  * `user_agent` and `detail` (free text). `timestamp` in epoch milliseconds.
  */
 export const auditEntrySchema = z.strictObject({
@@ -34,6 +34,8 @@ export const auditEntrySchema = z.strictObject({
   ip_address: z.string().max(64).nullable(),
   user_agent: z.string().max(512).nullable(),
   detail: z.string().max(1024).nullable(),
+  /** How many requests the record stands for, where it is more than one: refusals are aggregated. */
+  count: z.int().min(2).optional(),
 });
 
 /** What is to be recorded of one request. */

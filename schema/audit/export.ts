@@ -29,6 +29,11 @@ const recordSchema = z.strictObject({
   record: z.strictObject({
     action: z.string(),
     api_key_id: z.string().nullable(),
+    /** How many requests the record stands for; absent: one. */
+    count: z
+      .string()
+      .regex(/^[1-9]\d*$/)
+      .optional(),
     customer_id: z.string(),
     id: z.string(),
     outcome: z.enum(outcomes),

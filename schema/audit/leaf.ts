@@ -10,6 +10,8 @@ import type { AuditEntry, Outcome, Personal } from "./entry.ts";
 export interface LeafRecord {
   readonly action: string;
   readonly api_key_id: string | null;
+  /** How many requests the record stands for, in decimal digits; absent: one. */
+  readonly count?: string | undefined;
   readonly customer_id: string;
   readonly id: string;
   readonly outcome: Outcome;
@@ -26,14 +28,18 @@ export interface LeafRecord {
   readonly user_id: string | null;
 }
 
-/** The bytes of a record's leaf: JSON in canonical form (RFC 8785; its values are strings and nulls only), with a version. */
+/**
+ * The bytes of a record's leaf: JSON in canonical form (RFC 8785; its values are strings and nulls only), with a version. Version 2
+ * is for a record with a `count`. Every other record has version 1 and the same bytes as before there were counts.
+ */
 export function leafBytes(record: LeafRecord): Uint8Array {
-  const { action, api_key_id, customer_id, id, outcome, personal_commitment, personal_sealed } = record;
+  const { action, api_key_id, count, customer_id, id, outcome, personal_commitment, personal_sealed } = record;
   const { region, request_id, resource_id, resource_type, timestamp, user_id } = record;
   // In the order of their names, as RFC 8785 §3.2.3 wants it.
   const canonical = {
     action,
     api_key_id,
+    ...(count !== undefined && { count }),
     customer_id,
     id,
     outcome,
@@ -45,7 +51,7 @@ export function leafBytes(record: LeafRecord): Uint8Array {
     resource_type,
     timestamp,
     user_id,
-    v: "1",
+    v: count === undefined ? "1" : "2",
   };
   return new TextEncoder().encode(JSON.stringify(canonical));
 }

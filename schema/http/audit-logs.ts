@@ -27,6 +27,10 @@ export const auditRecordSchema = z
       .meta({ description: "Whether `ip_address`, `user_agent` and `detail` were erased with their user." }),
     request_id: z.string(),
     region: regionSchema,
+    count: z.int().min(1).meta({
+      description:
+        "How many requests the record stands for. Refusals of a principal are aggregated: one record when ten seconds are over, which names the first.",
+    }),
   })
   .meta({ id: "AuditRecord" });
 
@@ -64,6 +68,7 @@ export const listAuditLogs = route({
   method: "GET",
   path: "/v1/audit-logs",
   operationId: "listAuditLogs",
+  routing: "region",
   summary: "List audit records",
   access: everybody,
   action: "audit_log.list",
@@ -100,6 +105,7 @@ export const getAuditLog = route({
   method: "GET",
   path: "/v1/audit-logs/{id}",
   operationId: "getAuditLog",
+  routing: "region",
   summary: "Get an audit record",
   access: everybody,
   action: "audit_log.read",
@@ -114,6 +120,7 @@ export const proveAuditLog = route({
   method: "GET",
   path: "/v1/audit-logs/{id}/proof",
   operationId: "proveAuditLog",
+  routing: "region",
   summary: "Prove that a record is in the log",
   access: everybody,
   action: "audit_log.prove",
@@ -143,6 +150,7 @@ export const getCheckpoint = route({
   method: "GET",
   path: "/v1/audit-logs/checkpoint",
   operationId: "getAuditCheckpoint",
+  routing: "region",
   summary: "A signed checkpoint of the log",
   access: admins,
   action: "audit_log.checkpoint",
@@ -161,6 +169,7 @@ export const proveConsistency = route({
   method: "GET",
   path: "/v1/audit-logs/consistency",
   operationId: "proveAuditConsistency",
+  routing: "region",
   summary: "Prove that one checkpoint continues another",
   access: admins,
   action: "audit_log.prove_consistency",
@@ -179,6 +188,7 @@ export const exportAuditLogs = route({
   method: "GET",
   path: "/v1/audit-logs/export",
   operationId: "exportAuditLogs",
+  routing: "region",
   summary: "Export the log with proofs, as NDJSON",
   access: admins,
   action: "audit_log.export",

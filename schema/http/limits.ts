@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { route } from "./route.ts";
 
-/** The caller's buckets after this request. Answered at the edge from the Gate's decision. */
+/** The caller's buckets after this request. Served from the Gate's decision about this request. */
 export const getLimits = route({
   method: "GET",
   path: "/v1/limits",
@@ -9,7 +9,7 @@ export const getLimits = route({
   summary: "Own rate limits",
   tag: "limits",
   access: { who: "principal", role: "viewer", scope: "anyKey" },
-  servedBy: "edge",
+  servedBy: "region",
   action: "limits.read",
   resource: "limits",
   answers: {

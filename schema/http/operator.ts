@@ -107,6 +107,7 @@ export const createCustomerUser = route({
   method: "POST",
   path: "/operator/v1/customers/{id}/users",
   operationId: "createCustomerUser",
+  routing: "new-user",
   summary: "Create a user of a customer, such as its first owner",
   servedBy: "region",
   action: "user.create",

@@ -17,6 +17,20 @@ export type Access =
   | { readonly who: "principal"; readonly role: Role; readonly scope: Scope | "anyKey" }
   | { readonly who: "operator" };
 
+/**
+ * Which region serves a route with `servedBy: "region"`, for callers who have a home region:
+ * - `home`: the caller's.
+ * - `region`: the one that `?region=` names, which must be one of the customer's; without it, the caller's.
+ * - `any`: the same; without `?region=`, whichever region has what the path names. The caller's is asked first.
+ * - `user`: the home of the user whose id is in the path.
+ * - `subject`: the home of the user that the body names as `user_id`; else the caller's.
+ * - `subjects`: each of the body's `events` in the home of the user that it names as `user_id`; else in the caller's.
+ * - `new-user`: the home that the body's `region` names, else one by where the request came from.
+ * - `each`: every region of the customer, one after the other, until a page is full; `?region=` names one.
+ * - `login`: the home that the login directory has for the e-mail address in the body.
+ */
+export type Routing = "home" | "region" | "any" | "user" | "subject" | "subjects" | "new-user" | "each" | "login";
+
 /** An answer of a route: what it means and, for JSON, its shape. */
 export interface AnswerContract {
   readonly description: string;
@@ -34,8 +48,10 @@ export interface RouteContract {
   readonly summary: string;
   readonly tag: string;
   readonly access: Access;
-  /** Which Worker answers. `region` is the principal's home region unless the edge locates another of the customer's. */
+  /** Which Worker serves it. */
   readonly servedBy: "edge" | "region" | "global";
+  /** Which region serves it, where one does; `home` if not given. */
+  readonly routing?: Routing;
   /** What the audit log calls it, `noun.verb`, and the noun it happened to. */
   readonly action: string;
   readonly resource: string;

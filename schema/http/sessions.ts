@@ -26,6 +26,7 @@ export const createSession = route({
   method: "POST",
   path: "/v1/sessions",
   operationId: "createSession",
+  routing: "login",
   summary: "Sign in",
   tag: "sessions",
   access: { who: "public" },

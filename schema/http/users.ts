@@ -40,7 +40,7 @@ const write = { who: "principal", role: "admin", scope: "users:write" } as const
 const byId = z.object({ id: idSchema("user") });
 const base = { tag: "users", servedBy: "region", resource: "user" } as const;
 
-/** The body of a new user. `region` is settled by the edge before the home region sees it. */
+/** The body of a new user. Without `region` the home is chosen by where the request came from. */
 export const newUserSchema = z.object({
   email: emailSchema,
   password: newPasswordSchema,
@@ -55,6 +55,7 @@ export const createUser = route({
   method: "POST",
   path: "/v1/users",
   operationId: "createUser",
+  routing: "new-user",
   summary: "Create a user",
   access: write,
   action: "user.create",
@@ -69,6 +70,7 @@ export const listUsers = route({
   method: "GET",
   path: "/v1/users",
   operationId: "listUsers",
+  routing: "each",
   summary: "List users",
   access: read,
   action: "user.list",
@@ -82,6 +84,7 @@ export const getUser = route({
   method: "GET",
   path: "/v1/users/{id}",
   operationId: "getUser",
+  routing: "user",
   summary: "Get a user",
   access: read,
   action: "user.read",
@@ -95,6 +98,7 @@ export const updateUser = route({
   method: "PATCH",
   path: "/v1/users/{id}",
   operationId: "updateUser",
+  routing: "user",
   summary: "Change a user's name, role or status",
   access: write,
   action: "user.update",
@@ -113,6 +117,7 @@ export const deleteUser = route({
   method: "DELETE",
   path: "/v1/users/{id}",
   operationId: "deleteUser",
+  routing: "user",
   summary: "Delete a user",
   access: write,
   action: "user.delete",

@@ -5,7 +5,6 @@ import { reached } from "../serve/reached.ts";
 export function loginLookup(directory: LoginLookupApi): LoginLookupApi {
   return {
     byHash: (hash) => reached(directory.byHash(hash)),
-    byUser: (userId) => reached(directory.byUser(userId)),
     byUsers: (userIds) => reached(directory.byUsers(userIds)),
   };
 }

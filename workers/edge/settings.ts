@@ -1,36 +1,43 @@
 import { LRUCache } from "lru-cache";
 import { z } from "zod";
-import type { AuditLogObject } from "../../durable-objects/audit-log/audit-log.ts";
-import type { GateObject } from "../../durable-objects/gate/gate.ts";
-import { GateClient } from "../../durable-objects/gate/gate-client.ts";
-import { objectIn } from "../../durable-objects/jurisdiction.ts";
 import { AuditSender } from "../../queues/audit/send.ts";
 import { importSealingKey, sealingPublicKeySchema, type SealingKey } from "../../schema/audit/message.ts";
-import type { LoginEntry } from "../../schema/config.ts";
+import type { ConfigReaderApi, LoginEntry, LoginLookupApi } from "../../schema/config.ts";
 import { regionNames, type Region } from "../../schema/regions.ts";
 import { ConfigCache } from "../config-cache.ts";
-import { ApiKeyVerifier } from "./stages/verify-api-key.ts";
-import { RegionKeys } from "./stages/region-keys.ts";
-import { AccessVerifier } from "./stages/verify-access.ts";
-import { SessionTokenVerifier } from "./stages/verify-session-token.ts";
+import { CallCounter } from "./count-calls.ts";
+import { loginLookup } from "./login-lookup.ts";
+import { ApiKeyVerifier } from "./request/verify-api-key.ts";
+import { RepeatedRefusals } from "./request/repeat-refusal.ts";
+import { RegionKeys } from "./request/region-keys.ts";
+import { AccessVerifier } from "./request/verify-access.ts";
+import { SessionTokenVerifier } from "./request/verify-session-token.ts";
 
-/** What one isolate of the edge holds: its settings, and everything that outlives a request. */
+/** What one isolate of the edge holds: its settings, its bindings, and everything that outlives a request. */
 export interface Edge {
   readonly local: boolean;
   readonly directoryKey: string;
   /** Believed only where `local`. */
   readonly operatorToken: string;
   readonly access: AccessVerifier;
+  /** For preflights, and for refusals that a page has to read. */
   readonly config: ConfigCache;
-  readonly gates: GateClient;
   readonly regionKeys: RegionKeys;
   readonly sessionTokens: SessionTokenVerifier;
   readonly apiKeys: ApiKeyVerifier;
-  readonly workers: Readonly<Record<Region, Fetcher>>;
+  readonly regions: Readonly<Record<Region, Fetcher>>;
+  readonly global: Fetcher;
+  readonly directory: LoginLookupApi;
   /** Where users are at home: that never changes. */
   readonly homes: LRUCache<string, LoginEntry>;
-  readonly audit: AuditSender;
+  /** Customers of API keys, as regions named them. */
+  readonly keyCustomers: LRUCache<string, string>;
+  readonly refusals: RepeatedRefusals;
+  /** For what no region can record: see `ask-region.ts` and `record-operation.ts`. */
+  readonly records: AuditSender;
   readonly auditQueues: Readonly<Record<Region, Queue>>;
+  /** Counts calls where `local`. */
+  readonly calls: CallCounter | null;
 }
 
 const checksumKeysSchema = z.record(z.enum(regionNames), z.string().min(32));
@@ -66,49 +73,56 @@ function now(): number {
   return Date.now();
 }
 
+/** The bindings; on one machine, such that their calls are counted. */
+function bindingsOf(env: EdgeEnv, calls: CallCounter | null) {
+  const counted = <T extends object>(name: string, binding: T): T => calls?.count(name, binding) ?? binding;
+  const fetcher = (name: string, binding: unknown): Fetcher => counted(name, binding as Fetcher);
+  return {
+    regions: { us: fetcher("region", env.REGION_US), eu: fetcher("region", env.REGION_EU) },
+    global: fetcher("global", env.OPERATOR),
+    directory: loginLookup(counted("directory", env.DIRECTORY as unknown as LoginLookupApi)),
+    configReader: counted("config", env.CONFIG as unknown as ConfigReaderApi),
+    auditQueues: { us: counted("queue", env.AUDIT_US), eu: counted("queue", env.AUDIT_EU) },
+  };
+}
+
 function makeEdge(env: EdgeEnv): Edge {
   const settings = envSchema.parse(env, { reportInput: false });
-  const gates: Record<Region, unknown> = { us: env.GATE_US, eu: env.GATE_EU };
-  const workers = { us: env.REGION_US, eu: env.REGION_EU } as unknown as Record<Region, Fetcher>;
-  const regionKeys = new RegionKeys(workers, now);
+  const local = settings.DOMICILE_ENV === "local";
+  const calls = local ? new CallCounter() : null;
+  const { configReader, ...bindings } = bindingsOf(env, calls);
+  const regionKeys = new RegionKeys(bindings.regions, now);
+  const records = recordSender(bindings.auditQueues, settings);
   return {
-    local: settings.DOMICILE_ENV === "local",
+    ...bindings,
+    local,
+    calls,
     directoryKey: settings.DIRECTORY_KEY,
     operatorToken: settings.OPERATOR_TOKEN,
     access: new AccessVerifier(settings.ACCESS_TEAM_DOMAIN, settings.ACCESS_AUDIENCE),
-    config: new ConfigCache(env.CONFIG, {
+    config: new ConfigCache(configReader, {
       refreshMs: settings.CONFIG_REFRESH_SECONDS * 1000,
       maximumMs: settings.CONFIG_MAX_AGE_SECONDS * 1000,
       now,
     }),
-    gates: new GateClient({
-      now,
-      stubFor: (region, principalId) =>
-        objectIn(gates[region] as DurableObjectNamespace<GateObject>, region, principalId, settings.DOMICILE_ENV),
-    }),
     regionKeys,
     sessionTokens: new SessionTokenVerifier(regionKeys, settings.ISSUER, now),
     apiKeys: new ApiKeyVerifier(checksumKeysSchema.parse(JSON.parse(settings.API_KEY_CHECKSUM_KEYS))),
-    workers,
     homes: new LRUCache({ max: 10_000 }),
-    audit: auditSender(env, settings),
-    auditQueues: { us: env.AUDIT_US, eu: env.AUDIT_EU },
+    keyCustomers: new LRUCache({ max: 10_000 }),
+    records,
+    refusals: new RepeatedRefusals(bindings.regions, records),
   };
 }
 
-/** Seals to each region's public key. One region's queue and outbox are all that its messages can reach. */
-function auditSender(env: EdgeEnv, settings: z.infer<typeof envSchema>): AuditSender {
-  const queues: Record<Region, Queue> = { us: env.AUDIT_US, eu: env.AUDIT_EU };
-  const logs: Record<Region, unknown> = { us: env.AUDIT_LOG_US, eu: env.AUDIT_LOG_EU };
+/** Seals to each region's public key. One region's queue is all that its messages can reach. */
+function recordSender(queues: Edge["auditQueues"], settings: z.infer<typeof envSchema>): AuditSender {
   const publicKeys = publicKeysSchema.parse(JSON.parse(settings.AUDIT_PUBLIC_KEYS));
   const imported = new Map<Region, SealingKey>();
   return new AuditSender({
     shards: settings.AUDIT_SHARDS,
     send: (region, message) => queues[region].send(message, { contentType: "json" }),
-    keep: (region, message) => {
-      const namespace = logs[region] as DurableObjectNamespace<AuditLogObject<unknown>>;
-      return objectIn(namespace, region, `shard-${message.shard}`, settings.DOMICILE_ENV).keep(message);
-    },
+    keep: null,
     keyOf: async (region) => {
       const key = imported.get(region) ?? (await importSealingKey(publicKeys[region]));
       imported.set(region, key);

@@ -1,9 +1,10 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { eq } from "drizzle-orm";
-import type { ConfigReaderApi, Customer, PublicKeyVersion, RegionState, Tier } from "../../schema/config.ts";
+import type { ConfigReaderApi, ConfigSnapshot, PublicKeyVersion, RegionState } from "../../schema/config.ts";
 import { customers, regionStates, tiers } from "../../schema/tables/global/configuration.ts";
 import type { PublishedEndpoint } from "../../schema/webhooks/cross-region.ts";
-import { withDatabase, type Database } from "../serve/database.ts";
+import { withDatabase } from "../serve/database.ts";
+import type { Database } from "../serve/drizzle.ts";
 import { withInvocation } from "../serve/invocation.ts";
 import { presentCustomer, presentRegion, presentTier } from "./present.ts";
 import { publishedEndpoints, unrevokedKeys } from "./webhook-config.ts";
@@ -13,22 +14,22 @@ import { publishedEndpoints, unrevokedKeys } from "./webhook-config.ts";
  * as the replica's lag: docs/configuration.md adds it up.
  */
 export class ConfigReader extends WorkerEntrypoint<GlobalEnv> implements ConfigReaderApi {
-  /** A customer, null if there is none. */
-  async customer(id: string): Promise<Customer | null> {
-    const rows = await this.#read((database) => database.select().from(customers).where(eq(customers.id, id)));
-    return rows[0] ? presentCustomer(rows[0]) : null;
-  }
-
-  /** Every tier. */
-  async tiers(): Promise<Tier[]> {
-    const rows = await this.#read((database) => database.select().from(tiers).orderBy(tiers.name));
-    return rows.map(presentTier);
+  /** A customer, every tier, and every region's status. */
+  async snapshot(customerId: string): Promise<ConfigSnapshot> {
+    return this.#read(async (database) => {
+      const [customer] = await database.select().from(customers).where(eq(customers.id, customerId));
+      const everyTier = await database.select().from(tiers).orderBy(tiers.name);
+      return {
+        customer: customer === undefined ? null : presentCustomer(customer),
+        tiers: everyTier.map(presentTier),
+        regions: await everyRegion(database),
+      };
+    });
   }
 
   /** Every region and whether it serves. */
   async regions(): Promise<RegionState[]> {
-    const rows = await this.#read((database) => database.select().from(regionStates).orderBy(regionStates.name));
-    return rows.map(presentRegion);
+    return this.#read(everyRegion);
   }
 
   /** Every origin that some active customer allows. */
@@ -60,4 +61,9 @@ export class ConfigReader extends WorkerEntrypoint<GlobalEnv> implements ConfigR
       }
     });
   }
+}
+
+async function everyRegion(database: Database): Promise<RegionState[]> {
+  const rows = await database.select().from(regionStates).orderBy(regionStates.name);
+  return rows.map(presentRegion);
 }

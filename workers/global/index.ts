@@ -1,5 +1,10 @@
 import * as contract from "../../schema/http/operator.ts";
-import { createApp, serve } from "../serve/serve.ts";
+import { AppError } from "../../schema/errors.ts";
+import { withInvocation } from "../serve/invocation.ts";
+import { matchRoute } from "../serve/match-route.ts";
+import { receive } from "../serve/receive.ts";
+import { answer, createApp, failureResponse, serve } from "../serve/serve.ts";
+import { servedOf } from "../serve/served.ts";
 import { handleCreateCustomer } from "./routes/customers/create.ts";
 import { handleGetCustomer } from "./routes/customers/get.ts";
 import { handleListCustomers } from "./routes/customers/list.ts";
@@ -17,20 +22,36 @@ export { WebhookConfig } from "./webhook-config.ts";
 export { LoginDirectory, LoginLookup } from "./login-directory.ts";
 
 const worker = "global";
-const app = createApp<GlobalEnv>(worker);
+const app = createApp<GlobalEnv>();
 
-serve(app, worker, contract.createCustomer, handleCreateCustomer);
-serve(app, worker, contract.listCustomers, handleListCustomers);
-serve(app, worker, contract.getCustomer, handleGetCustomer);
-serve(app, worker, contract.updateCustomer, handleUpdateCustomer);
-serve(app, worker, contract.listTiers, handleListTiers);
-serve(app, worker, contract.getTier, handleGetTier);
-serve(app, worker, contract.putTier, handlePutTier);
-serve(app, worker, contract.deleteTier, handleDeleteTier);
-serve(app, worker, contract.listRegions, handleListRegions);
-serve(app, worker, contract.getRegion, handleGetRegion);
-serve(app, worker, contract.updateRegion, handleUpdateRegion);
-serve(app, worker, contract.putRegion, handleUpdateRegion);
+serve(app, contract.createCustomer, handleCreateCustomer);
+serve(app, contract.listCustomers, handleListCustomers);
+serve(app, contract.getCustomer, handleGetCustomer);
+serve(app, contract.updateCustomer, handleUpdateCustomer);
+serve(app, contract.listTiers, handleListTiers);
+serve(app, contract.getTier, handleGetTier);
+serve(app, contract.putTier, handlePutTier);
+serve(app, contract.deleteTier, handleDeleteTier);
+serve(app, contract.listRegions, handleListRegions);
+serve(app, contract.getRegion, handleGetRegion);
+serve(app, contract.updateRegion, handleUpdateRegion);
+serve(app, contract.putRegion, handleUpdateRegion);
 
 /** Operator routes of the global configuration, reached from the edge over its private binding. */
-export default app satisfies ExportedHandler<GlobalEnv>;
+export default {
+  fetch(request, env, ctx): Promise<Response> {
+    const received = receive(request);
+    return withInvocation(ctx, async (invocation) => {
+      const match = matchRoute(received.method, received.url.pathname);
+      try {
+        const { caller } = received;
+        if (match.kind !== "contract" || caller.kind !== "operator") throw new AppError("not_found");
+        const served = servedOf(received, { type: "operator", id: caller.id }, null, invocation);
+        return await answer(app, match.contract, match.params, request, served, env);
+      } catch (error) {
+        const operation = match.kind === "contract" ? match.contract.operationId : "none";
+        return failureResponse(error, received, { worker, operation });
+      }
+    });
+  },
+} satisfies ExportedHandler<GlobalEnv>;

@@ -2,11 +2,15 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { and, eq, inArray, sql } from "drizzle-orm";
 import type { LoginDirectoryApi, LoginEntry, LoginLookupApi } from "../../schema/config.ts";
 import { loginDirectory } from "../../schema/tables/global/login-directory.ts";
-import { withDatabase, type Database } from "../serve/database.ts";
+import { withDatabase } from "../serve/database.ts";
+import type { Database } from "../serve/drizzle.ts";
 import { withInvocation } from "../serve/invocation.ts";
 
 /** A reservation that is not confirmed by then was left behind by a crash, in milliseconds. */
 const reservationMs = 60_000;
+
+/** Users that are looked up at once. */
+const maximumUsers = 100;
 
 const entry = { customer_id: loginDirectory.customerId, region: loginDirectory.region };
 
@@ -14,38 +18,28 @@ const entry = { customer_id: loginDirectory.customerId, region: loginDirectory.r
 export class LoginLookup extends WorkerEntrypoint<GlobalEnv> implements LoginLookupApi {
   /** By the keyed hash of the e-mail address. */
   async byHash(hash: string): Promise<(LoginEntry & { user_id: string }) | null> {
-    return this.#first((database) =>
+    const [row] = await this.#read((database) =>
       database
         .select({ ...entry, user_id: loginDirectory.userId })
         .from(loginDirectory)
         .where(eq(loginDirectory.hash, hash)),
     );
+    return row ?? null;
   }
 
-  /** By the user's id. */
-  async byUser(userId: string): Promise<LoginEntry | null> {
-    return this.#first((database) =>
-      database.select(entry).from(loginDirectory).where(eq(loginDirectory.userId, userId)),
-    );
-  }
-
-  /** By several user ids, in one statement. */
-  async byUsers(userIds: readonly string[]): Promise<(LoginEntry & { user_id: string })[]> {
-    return this.#find((database) =>
+  /** By user id. A user who is not in the directory is not in the answer. */
+  async byUsers(userIds: readonly string[]): Promise<Record<string, LoginEntry>> {
+    const rows = await this.#read((database) =>
       database
         .select({ ...entry, user_id: loginDirectory.userId })
         .from(loginDirectory)
-        .where(inArray(loginDirectory.userId, [...userIds])),
+        .where(inArray(loginDirectory.userId, [...userIds].slice(0, maximumUsers))),
     );
+    return Object.fromEntries(rows.map(({ user_id, ...login }) => [user_id, login]));
   }
 
-  async #first<T extends LoginEntry>(find: (database: Database) => Promise<T[]>): Promise<T | null> {
-    const rows = await this.#find(find);
-    return rows[0] ?? null;
-  }
-
-  #find<T extends LoginEntry>(find: (database: Database) => Promise<T[]>): Promise<T[]> {
-    return withInvocation(this.ctx, (invocation) => withDatabase(this.env.DB, find, invocation));
+  #read<T>(work: (database: Database) => Promise<T>): Promise<T> {
+    return withInvocation(this.ctx, (invocation) => withDatabase(this.env.DB, work, invocation));
   }
 }
 

@@ -4,7 +4,8 @@ import type { PublicKeyVersion, WebhookConfigApi } from "../../schema/config.ts"
 import { crossRegionEndpoints, publicKeys } from "../../schema/tables/global/public-keys.ts";
 import type { CrossRegionEndpoint, PublishedEndpoint } from "../../schema/webhooks/cross-region.ts";
 import type { PublicJwk } from "../../schema/webhooks/public-key.ts";
-import { withDatabase, withTransaction, type Database } from "../serve/database.ts";
+import { withDatabase, withTransaction } from "../serve/database.ts";
+import type { Database } from "../serve/drizzle.ts";
 import { withInvocation } from "../serve/invocation.ts";
 
 type Row = typeof publicKeys.$inferSelect;

@@ -1,5 +1,6 @@
 import type postgres from "postgres";
-import { withSqlTransaction, withTransaction, type Database } from "../serve/database.ts";
+import { withSqlTransaction, withTransaction } from "../serve/database.ts";
+import type { Database } from "../serve/drizzle.ts";
 import type { Invocation } from "../serve/invocation.ts";
 import type { TransactionResult, TransactionWork } from "../serve/transaction.ts";
 

@@ -2,6 +2,7 @@ import { AuditLogObject } from "../../durable-objects/audit-log/audit-log.ts";
 import { CourierObject } from "../../durable-objects/courier/courier.ts";
 import { EventWriterObject } from "../../durable-objects/event-writer/event-writer.ts";
 import { GateObject } from "../../durable-objects/gate/gate.ts";
+import { LedgerMemory } from "../../durable-objects/gate/ledger-memory.ts";
 import { SignInGuardObject } from "../../durable-objects/sign-in-guard/sign-in-guard.ts";
 import { withInvocation } from "../serve/invocation.ts";
 import { auditStore } from "./audit/store.ts";
@@ -13,16 +14,19 @@ import { settingsOf } from "./settings.ts";
 import { courierStore } from "./webhooks/courier-store.ts";
 import { handOver } from "./webhooks/hand-over.ts";
 
+/** One for all Gates of the isolate. */
+const ledgers = new LedgerMemory();
+
 /** The Gate of this region: asks the region's Postgres and the global configuration. */
 export class Gate extends GateObject<RegionEnv> {
   constructor(ctx: DurableObjectState, env: RegionEnv) {
     const waitUntil = (promise: Promise<unknown>): void => ctx.waitUntil(promise);
     const { config } = settingsOf(env);
     super(ctx, env, {
+      ledgers,
       loadPrincipal: (id) => withInvocation(ctx, (invocation) => loadPrincipal(env, id, invocation)),
       tierOf: async (customerId, keyTier) => {
-        const name = keyTier ?? (await config.customer(customerId, waitUntil))?.tier;
-        const tier = name === undefined ? null : await config.tier(name, waitUntil);
+        const tier = await config.tierOf(customerId, keyTier, waitUntil);
         if (tier === null) throw new Error("the tier of a principal is not configured");
         return tier;
       },

@@ -4,8 +4,8 @@ import { sendInOneFlight } from "./one-flight.ts";
 /** Seconds after which an unused connection is closed. */
 const defaultIdleSeconds = 5;
 
-/** What of a Hyperdrive binding is needed to connect. */
-export interface ConnectionSource {
+/** Where a database is: a Hyperdrive binding. */
+export interface DatabaseBinding {
   readonly connectionString: string;
 }
 
@@ -13,12 +13,8 @@ export interface ConnectionSource {
  * A client for a database, which connects on first use. `max`: the most connections it opens. `connect_timeout` bounds how long a
  * database that does not respond can hold a request, in seconds.
  */
-export function connect(
-  hyperdrive: ConnectionSource,
-  max: number,
-  idleSeconds: number = defaultIdleSeconds,
-): postgres.Sql {
-  const client = postgres(hyperdrive.connectionString, {
+export function connect(binding: DatabaseBinding, max: number, idleSeconds: number = defaultIdleSeconds): postgres.Sql {
+  const client = postgres(binding.connectionString, {
     max,
     fetch_types: false,
     connect_timeout: 3,

@@ -1,10 +1,7 @@
-import { drizzle, type PgRemoteDatabase } from "drizzle-orm/pg-proxy";
 import type postgres from "postgres";
+import { databaseOn, type Database } from "./drizzle.ts";
 import type { Invocation } from "./invocation.ts";
 import { inTransaction, type TransactionOptions, type TransactionResult, type TransactionWork } from "./transaction.ts";
-
-/** A database through Drizzle's query builder. Transactions are `withTransaction`. */
-export type Database = Omit<PgRemoteDatabase, "transaction">;
 
 /** Runs `work` with a database through Drizzle. Each statement is a transaction of its own. */
 export function withDatabase<T>(
@@ -42,15 +39,4 @@ export function withSqlTransaction<const R extends TransactionWork>(
   invocation: Invocation,
 ): Promise<TransactionResult<R>> {
   return invocation.withClient(hyperdrive, (client) => inTransaction(client, options, work));
-}
-
-/**
- * Drizzle on a connection of the driver. Its own adapter for postgres.js (`drizzle-orm/postgres-js`) would change how the connection reads
- * and writes times and JSON, so that the driver's other statements could not share it.
- */
-function databaseOn(sql: postgres.ISql): Database {
-  return drizzle(async (text, parameters: postgres.SerializableParameter[], method) => {
-    const statement = sql.unsafe(text, parameters);
-    return { rows: await (method === "execute" ? statement : statement.values()) };
-  });
 }

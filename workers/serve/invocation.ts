@@ -1,5 +1,5 @@
 import type postgres from "postgres";
-import { connect } from "./connect.ts";
+import { connect, type DatabaseBinding } from "./connect.ts";
 
 /** Extends an invocation past its response until a promise settles. */
 export type WaitUntil = (promise: Promise<unknown>) => void;
@@ -23,10 +23,10 @@ export class Invocation {
    * Runs `work` with a client of one connection, which nothing else uses at the same time: one that earlier work of this invocation has
    * finished with, or a new one.
    */
-  async withClient<T>(hyperdrive: Hyperdrive, work: (client: postgres.Sql) => Promise<T>): Promise<T> {
-    const idle = this.#idle.get(hyperdrive.connectionString) ?? [];
-    this.#idle.set(hyperdrive.connectionString, idle);
-    const client = idle.pop() ?? connect(hyperdrive, 1);
+  async withClient<T>(binding: DatabaseBinding, work: (client: postgres.Sql) => Promise<T>): Promise<T> {
+    const idle = this.#idle.get(binding.connectionString) ?? [];
+    this.#idle.set(binding.connectionString, idle);
+    const client = idle.pop() ?? connect(binding, 1);
     let reusable = false;
     try {
       const result = await work(client);

@@ -1,5 +1,5 @@
 import type postgres from "postgres";
-import { connect, type ConnectionSource } from "./connect.ts";
+import { connect, type DatabaseBinding } from "./connect.ts";
 import { isDatabaseAway } from "./is-database-away.ts";
 
 /** How a connection is kept. Times in milliseconds. */
@@ -47,18 +47,18 @@ interface Kept {
  * Keeps one connection for a Durable Object. Not for Workers: a request of a Worker may not use the socket of another. An open socket keeps the
  * object awake and billed, so its owner calls `release` when nothing is left to do.
  */
-export function keptClient(hyperdrive: ConnectionSource, options?: KeptClientOptions): KeptClient {
+export function keptClient(hyperdrive: DatabaseBinding, options?: KeptClientOptions): KeptClient {
   return new Keeper(hyperdrive, { ...defaults, ...options });
 }
 
 class Keeper implements KeptClient {
-  readonly #hyperdrive: ConnectionSource;
+  readonly #hyperdrive: DatabaseBinding;
   readonly #options: Required<KeptClientOptions>;
   #kept: Kept | null = null;
   /** Epoch milliseconds. */
   #releasedAt = 0;
 
-  constructor(hyperdrive: ConnectionSource, options: Required<KeptClientOptions>) {
+  constructor(hyperdrive: DatabaseBinding, options: Required<KeptClientOptions>) {
     this.#hyperdrive = hyperdrive;
     this.#options = options;
   }

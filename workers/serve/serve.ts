@@ -1,14 +1,13 @@
-import { Hono, type Context } from "hono";
 import { AppError } from "../../schema/errors.ts";
-import { forwardedHeader, recordedHeader, resourceHeader } from "../../schema/forwarded.ts";
+import { returnedHeader } from "../../schema/forwarded.ts";
 import type { RouteContract, RouteInput } from "../../schema/http/route.ts";
 import { problemResponse } from "../../schema/problem.ts";
 import { authorize } from "./authorize.ts";
 import { isDatabaseAway } from "./is-database-away.ts";
-import { withInvocation, type Invocation } from "./invocation.ts";
 import { logFailure } from "./log-failure.ts";
 import { maximumBodyBytes, readJson } from "./read-body.ts";
-import { readServed, type Reply, type Served } from "./served.ts";
+import type { Received } from "./receive.ts";
+import type { Reply, Served } from "./served.ts";
 import { validate } from "./validate.ts";
 
 /** Answers one route: validated input and the facts of the request in, a reply out, `AppError` to abort. */
@@ -22,54 +21,59 @@ export type Around<Env> = (
   run: () => Promise<Reply>,
 ) => Promise<Reply>;
 
-type App<Env> = Hono<{ Bindings: Env & object }>;
+type Route<Env> = (request: Request, served: Served, params: Params, env: Env) => Promise<Response>;
 
-/** A Hono app that answers unknown paths and failures as problems. `worker` names it in logs. */
-export function createApp<Env>(worker: string): App<Env> {
-  const app: App<Env> = new Hono();
-  app.notFound((c) => failure(new AppError("not_found"), c, worker, "none"));
-  app.onError((error, c) => failure(error, c, worker, "none"));
-  return app;
+type Params = Readonly<Record<string, string>>;
+
+/** The routes that a Worker serves, by operation. */
+export type App<Env> = Map<string, Route<Env>>;
+
+/** An app without routes. */
+export function createApp<Env>(): App<Env> {
+  return new Map();
 }
 
 /** Serves a route of the contract on `app`: authorize, read, validate, handle, answer. */
 export function serve<const R extends RouteContract, Env>(
   app: App<Env>,
-  worker: string,
   contract: R,
   handler: Handler<R, Env>,
   around: Around<Env> = (_contract, _served, _env, run) => run(),
 ): void {
-  app.on(contract.method, contract.path.replaceAll(/\{(\w+)\}/g, ":$1"), async (c) => {
-    try {
-      return await withInvocation(c.executionCtx, (invocation) => answer(c, invocation, contract, handler, around));
-    } catch (error) {
-      return failure(error, c, worker, contract.operationId);
-    }
+  app.set(contract.operationId, async (request, unread, params, env) => {
+    authorize(contract.access, unread.actor);
+    const named = readParams(contract, params);
+    const query = contract.query && validate(contract.query, queryOf(new URL(request.url)));
+    const read = contract.body && (await readJson(request, bodyRules(contract)));
+    const body = contract.body && validate(contract.body, read?.value);
+    const served = read ? { ...unread, bodyBytes: read.bytes } : unread;
+    const input = { params: named, query, body } as RouteInput<R>;
+    const reply = await around(contract, served, env, () => handler(input, served, env));
+    if (request.method !== "HEAD" || reply.stream === undefined) return replyResponse(reply);
+    // No one will read it: what writes it must not wait for that.
+    const { stream, ...bare } = reply;
+    await stream.cancel();
+    return replyResponse(bare);
   });
 }
 
-async function answer<R extends RouteContract, Env>(
-  c: Context<{ Bindings: Env & object }>,
-  invocation: Invocation,
-  contract: R,
-  handler: Handler<R, Env>,
-  around: Around<Env>,
+/** Answers a request for `contract`; rejects with what went wrong. 404 for a route that the Worker does not serve. */
+export async function answer<Env>(
+  app: App<Env>,
+  contract: RouteContract,
+  params: Params,
+  request: Request,
+  served: Served,
+  env: Env,
 ): Promise<Response> {
-  const unread = readServed(c.req.raw, new Uint8Array(), invocation);
-  authorize(contract.access, unread.actor);
-  const params = readParams(contract, c.req.param());
-  const query = contract.query && validate(contract.query, c.req.query());
-  const read = contract.body && (await readJson(c.req.raw, bodyRules(contract)));
-  const body = contract.body && validate(contract.body, read?.value);
-  const served = read ? { ...unread, bodyBytes: read.bytes } : unread;
-  const input = { params, query, body } as RouteInput<R>;
-  const reply = await around(contract, served, c.env, () => handler(input, served, c.env));
-  if (c.req.method !== "HEAD" || reply.stream === undefined) return replyResponse(reply);
-  // Nobody will read it: what writes it must not wait for that.
-  const { stream, ...bare } = reply;
-  await stream.cancel();
-  return replyResponse(bare);
+  const route = app.get(contract.operationId);
+  if (route === undefined) throw new AppError("not_found");
+  return route(request, served, params, env);
+}
+
+/** The query of a URL, one value for each name: the last. */
+export function queryOf(url: URL): Record<string, string> {
+  return Object.fromEntries(url.searchParams);
 }
 
 /** How the body of a route is read. */
@@ -78,7 +82,7 @@ export function bodyRules({ bodyOptional, bodyLimit }: RouteContract): { optiona
 }
 
 /** A path whose parameter cannot be an id names nothing: 404. */
-function readParams(contract: RouteContract, params: Record<string, string>): unknown {
+function readParams(contract: RouteContract, params: Params): unknown {
   if (contract.params === undefined) return undefined;
   const parsed = contract.params.safeParse(params);
   if (!parsed.success) throw new AppError("not_found");
@@ -86,20 +90,31 @@ function readParams(contract: RouteContract, params: Record<string, string>): un
 }
 
 /** A reply as a response. */
-export function replyResponse({ status, body, stream, headers, created, recorded }: Reply): Response {
-  const told = {
-    ...(created !== undefined && { [resourceHeader]: created }),
-    ...(recorded !== undefined && { [recordedHeader]: recorded }),
+export function replyResponse({ status, body, stream, headers, created, recorded, concerns }: Reply): Response {
+  const returned = {
+    ...(created !== undefined && { [returnedHeader.resource]: created }),
+    ...(recorded !== undefined && { [returnedHeader.recorded]: recorded }),
+    ...(concerns !== undefined && { [returnedHeader.concerns]: `${concerns.id}/${concerns.default_region}` }),
   };
-  const init = { status, headers: { ...headers, ...told } };
+  const init = { status, headers: { ...headers, ...returned } };
   if (stream !== undefined) return new Response(stream, init);
   return body === undefined ? new Response(null, init) : Response.json(body, init);
 }
 
-function failure(error: unknown, c: Context, worker: string, operation: string): Response {
-  const requestId = c.req.header(forwardedHeader.requestId) ?? "";
-  const shown = isDatabaseAway(error) ? new AppError("unavailable", { cause: error }) : error;
-  const response = problemResponse(shown, { requestId, path: c.req.path });
-  if (response.status >= 500) logFailure(error, { worker, requestId, operation });
+/** The response to a request that failed, as a problem. A failure that is not by design is logged. */
+export function failureResponse(
+  error: unknown,
+  { requestId, url }: Pick<Received, "requestId" | "url">,
+  context: { readonly worker: string; readonly operation: string },
+): Response {
+  const shown =
+    !(error instanceof AppError) && isDatabaseAway(error) ? new AppError("unavailable", { cause: error }) : error;
+  const response = problemResponse(shown, { requestId, path: url.pathname });
+  if (response.status >= 500 && !isByDesign(error)) logFailure(error, { ...context, requestId });
   return response;
+}
+
+/** A closed or draining region refuses because an operator said so. */
+function isByDesign(error: unknown): boolean {
+  return error instanceof AppError && (error.code === "region_closed" || error.code === "region_draining");
 }

@@ -1,9 +1,11 @@
+import type { LimitState } from "../../schema/admission.ts";
 import { AppError } from "../../schema/errors.ts";
-import { forwardedHeader, parseActor, type Actor } from "../../schema/forwarded.ts";
+import type { Actor } from "../../schema/forwarded.ts";
 import type { Principal, UserPrincipal } from "../../schema/principal.ts";
 import type { Invocation } from "./invocation.ts";
+import type { Received } from "./receive.ts";
 
-/** The immutable facts of a forwarded request, beside its validated input. */
+/** The immutable facts of a request, beside its validated input. */
 export interface Served {
   readonly requestId: string;
   readonly path: string;
@@ -14,15 +16,23 @@ export interface Served {
   readonly clientAddress: string;
   /** Personal too. */
   readonly userAgent: string | null;
-  /** The customer that the edge located for a request without a principal: at sign-in. */
+  /** The customer that the login directory named at sign-in; null for every other request. */
   readonly customerId: string | null;
+  /** What the Gate counted; null where it was not asked: at sign-in, for operators, and in a peer region. */
+  readonly quota: Quota | null;
   readonly idempotencyKey: string | null;
-  /** The places in the client's batch of what is in the body, where the edge has divided it. */
+  /** The places in the client's batch of the events in the body; null where the batch was not divided. */
   readonly positions: readonly number[] | null;
   /** The body as it came, for comparing repeated requests. */
   readonly bodyBytes: Uint8Array;
   /** The databases of this request, and what continues behind its response. */
   readonly invocation: Invocation;
+}
+
+/** The caller's buckets after this request, and the requests counted so far. */
+export interface Quota {
+  readonly limits: readonly LimitState[];
+  readonly usage: number;
 }
 
 /** What a handler answers: JSON, or nothing with a 204. */
@@ -34,24 +44,27 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>;
   /** The id of what was created, for the audit log. */
   readonly created?: string;
-  /** The id of the audit record that was made before the answer: the edge makes no other. */
+  /** The id of the audit record that was made before the answer: no other is made. */
   readonly recorded?: string;
+  /** From global: the customer that the request was about, and its default region. */
+  readonly concerns?: { readonly id: string; readonly default_region: string };
 }
 
-/** Reads the facts that the edge forwarded. */
-export function readServed({ headers, url }: Request, bodyBytes: Uint8Array, invocation: Invocation): Served {
-  const actor = headers.get(forwardedHeader.actor);
+/** The facts of a request for a handler that acts for `actor`. Its body is not read yet. */
+export function servedOf(received: Received, actor: Actor | null, quota: Quota | null, invocation: Invocation): Served {
+  const { requestId, caller, country, clientAddress, userAgent, url, idempotencyKey, positions } = received;
   return {
-    requestId: headers.get(forwardedHeader.requestId) ?? "",
-    path: new URL(url).pathname,
-    actor: actor === null ? null : parseActor(actor),
-    country: headers.get(forwardedHeader.country),
-    clientAddress: headers.get(forwardedHeader.clientAddress) ?? "",
-    userAgent: headers.get("user-agent"),
-    customerId: headers.get(forwardedHeader.customer),
-    idempotencyKey: headers.get("idempotency-key"),
-    positions: headers.get(forwardedHeader.positions)?.split(",").map(Number) ?? null,
-    bodyBytes,
+    requestId,
+    path: url.pathname,
+    actor,
+    country,
+    clientAddress,
+    userAgent,
+    customerId: caller.kind === "guest" ? (caller.login?.customer_id ?? null) : null,
+    quota,
+    idempotencyKey,
+    positions,
+    bodyBytes: new Uint8Array(),
     invocation,
   };
 }

@@ -79,6 +79,7 @@ async function inOneFlight(
   { readOnly }: TransactionOptions,
   statements: readonly Unsent[],
 ): Promise<unknown[]> {
+  if (statements.length === 0) return [];
   const results: Promise<unknown>[] = [];
   for (const statement of statements) {
     const result = Promise.resolve(statement.execute());

@@ -22,6 +22,8 @@ function columns() {
     leafIndex: bigint("leaf_index", { mode: "number" }).notNull(),
     personalCommitment: bytea("personal_commitment").notNull(),
     personalSealed: bytea("personal_sealed"),
+    /** How many requests the record stands for; null: one. */
+    count: integer(),
   };
 }
 

@@ -1,9 +1,14 @@
 import { z } from "zod";
-import type { Actor } from "../../../schema/forwarded.ts";
+import type { Caller } from "../../../schema/forwarded.ts";
 import { formatMetrics, type Metric } from "../../../schema/metrics.ts";
 import { regionNames, type Region } from "../../../schema/regions.ts";
-import { forward } from "../stages/forward.ts";
-import type { Passage } from "../stages/passage.ts";
+import { authenticateOperator } from "../request/authenticate-operator.ts";
+import { refuseForeignPage } from "../request/csrf.ts";
+import { forward } from "../request/forward.ts";
+import type { ClientRequest } from "../request/read-request.ts";
+import type { Edge } from "../settings.ts";
+import type { EdgeHandler } from "./handler.ts";
+import { recordOperation } from "./record-operation.ts";
 
 const metricsSchema = z.array(
   z.object({
@@ -14,19 +19,22 @@ const metricsSchema = z.array(
   }),
 );
 
-/** `GET /operator/v1/metrics`: what every region says of itself, and the queues as the edge sees them. */
-export async function handleMetrics(passage: Passage, actor: Actor): Promise<Response> {
+/** `GET /operator/v1/metrics`: what every region measures, and its queue as the edge sees it. One call to each of them. */
+export const handleMetrics: EdgeHandler = async (request, match, edge, waitUntil) => {
+  refuseForeignPage(request.raw, request.url.origin);
+  const id = await authenticateOperator(request.raw, edge);
   const parts = await Promise.all(
-    regionNames.flatMap((region) => [ofRegion(passage, actor, region), ofQueue(passage, region)]),
+    regionNames.flatMap((region) => [ofRegion(request, { kind: "operator", id }, region, edge), ofQueue(region, edge)]),
   );
   const headers = { "content-type": "text/plain; version=0.0.4; charset=utf-8" };
-  return new Response(formatMetrics(parts.flat()), { headers });
-}
+  const response = new Response(formatMetrics(parts.flat()), { headers });
+  return { kind: "own", response: await recordOperation(response, id, request, match, edge, waitUntil) };
+};
 
-/** A region that does not answer is down, and the others are still shown. */
-async function ofRegion(passage: Passage, actor: Actor, region: Region): Promise<Metric[]> {
+/** A region that does not respond is down, and the others are still shown. */
+async function ofRegion(request: ClientRequest, caller: Caller, region: Region, edge: Edge): Promise<Metric[]> {
   try {
-    const response = await forward(passage.edge.workers[region], passage, { actor });
+    const response = await forward(edge.regions[region], request, { caller, userHomes: null, body: null });
     if (!response.ok) return [up(region, 0)];
     return [up(region, 1), ...metricsSchema.parse(await response.json())];
   } catch {
@@ -34,7 +42,7 @@ async function ofRegion(passage: Passage, actor: Actor, region: Region): Promise
   }
 }
 
-async function ofQueue({ edge }: Passage, region: Region): Promise<Metric[]> {
+async function ofQueue(region: Region, edge: Edge): Promise<Metric[]> {
   try {
     const { backlogCount, backlogBytes, oldestMessageTimestamp } = await edge.auditQueues[region].metrics();
     const oldest = oldestMessageTimestamp?.getTime() ?? 0;

@@ -1,69 +1,64 @@
-import { platformCustomerId } from "../../../schema/audit/entry.ts";
-import type { Customer } from "../../../schema/config.ts";
+import { z } from "zod";
 import { AppError } from "../../../schema/errors.ts";
-import { resourceHeader } from "../../../schema/forwarded.ts";
-import { getMetrics, inRegion, operatorDecryptEvent } from "../../../schema/http/operations.ts";
-import { createCustomerUser } from "../../../schema/http/operator.ts";
-import type { RouteContract } from "../../../schema/http/route.ts";
-import { isId } from "../../../schema/ids.ts";
-import { regionNames } from "../../../schema/regions.ts";
-import { validate } from "../../serve/validate.ts";
-import { authenticateOperator } from "../stages/authenticate-operator.ts";
-import { refuseForeignPage } from "../stages/csrf.ts";
-import { forward } from "../stages/forward.ts";
-import { forwardToAny } from "../stages/forward-to-any.ts";
-import type { Passage } from "../stages/passage.ts";
-import { handleMetrics } from "./metrics.ts";
-import { settleHome } from "./users.ts";
+import { isRegion, regionForPlace, regionNames, regionSchema, type Region } from "../../../schema/regions.ts";
+import { mayHaveChanged } from "../../serve/audit-entry.ts";
+import { readUpTo } from "../../serve/read-body.ts";
+import { bodyRules, failureResponse, queryOf } from "../../serve/serve.ts";
+import { askRegion } from "../request/ask-region.ts";
+import { authenticateOperator } from "../request/authenticate-operator.ts";
+import { refuseForeignPage } from "../request/csrf.ts";
+import { forward } from "../request/forward.ts";
+import type { ClientRequest } from "../request/read-request.ts";
+import type { ContractMatch, EdgeHandler } from "./handler.ts";
+import { recordOperation } from "./record-operation.ts";
 
-/** Operator routes: served by global, but for a customer's user, who is made at home. */
-export async function handleOperator(
-  passage: Passage,
-  contract: RouteContract,
-  params: Readonly<Record<string, string>>,
-  global: Fetcher,
-): Promise<Response> {
-  const { request, facts, edge, waitUntil } = passage;
-  refuseForeignPage(request, facts.url.origin);
-  const actor = await authenticateOperator(request, edge);
-  const detail = `operator ${actor.id}`.slice(0, 1024);
-  const of = { userId: null, apiKeyId: null, sessionId: null, detail };
-  passage.recorded = { ...of, customerId: platformCustomerId, region: regionNames[0] };
-  if (contract.operationId === createCustomerUser.operationId) {
-    const id = params["id"] ?? "";
-    const customer = isId("customer", id) ? await edge.config.customer(id, waitUntil) : null;
-    if (customer === null) throw new AppError("not_found");
-    const { region, bytes } = await settleHome(passage, customer);
-    passage.recorded = { ...of, customerId: customer.id, region };
-    return forward(edge.workers[region], passage, { actor, body: bytes });
+/** Operator routes: the edge authenticates, and global or a region serves. */
+export const handleOperator: EdgeHandler = async (request, match, edge, waitUntil) => {
+  refuseForeignPage(request.raw, request.url.origin);
+  const id = await authenticateOperator(request.raw, edge);
+  const caller = { kind: "operator", id } as const;
+  if (match.contract.servedBy === "region") {
+    const { region, body } = await chooseRegion(request, match);
+    const forwarding = { caller, userHomes: null, body };
+    return { kind: "passed", response: await askRegion(region, request, match, forwarding, edge, waitUntil) };
   }
-  if (contract.operationId === getMetrics.operationId) return handleMetrics(passage, actor);
-  if (contract.servedBy === "region") {
-    const query = Object.fromEntries(facts.url.searchParams);
-    if (contract.operationId === operatorDecryptEvent.operationId) {
-      const { region } = validate(operatorDecryptEvent.query, query);
-      return forwardToAny(passage, actor, region === undefined ? regionNames : [region]);
-    }
-    const { region } = validate(inRegion, query);
-    const about = contract.resource === "customer" ? await customerOf(passage, params, null) : null;
-    passage.recorded = { ...of, customerId: about?.id ?? platformCustomerId, region };
-    return forward(edge.workers[region], passage, { actor });
-  }
-  const response = await forward(global, passage, { actor });
-  const about = contract.resource === "customer" ? await customerOf(passage, params, response) : null;
-  // What is done to a customer is in that customer's own log.
-  if (about !== null) passage.recorded = { ...of, customerId: about.id, region: about.default_region };
+  const asking = forward(edge.global, request, { caller, userHomes: null, body: null });
+  const response = await asking.catch((cause: unknown) => failed(cause, request, match));
   // What was changed through this isolate is seen by it at once; by the others when their copy ages.
-  if (response.ok && request.method !== "GET" && request.method !== "HEAD") edge.config.forget();
-  return response;
+  if (mayHaveChanged(request.method, response.status)) edge.config.forget();
+  return { kind: "own", response: await recordOperation(response, id, request, match, edge, waitUntil) };
+};
+
+function failed(cause: unknown, request: ClientRequest, { contract }: ContractMatch): Response {
+  return failureResponse(new AppError("unavailable", { cause }), request, {
+    worker: "edge",
+    operation: contract.operationId,
+  });
 }
 
-/** The customer that a request was about: the one that its path names, or that it made. */
-async function customerOf(
-  { edge, waitUntil }: Passage,
-  params: Readonly<Record<string, string>>,
-  response: Response | null,
-): Promise<Customer | null> {
-  const id = params["id"] ?? response?.headers.get(resourceHeader) ?? "";
-  return isId("customer", id) ? edge.config.customer(id, waitUntil).catch(() => null) : null;
+/**
+ * The region to ask: the one that the query names, or that a new user is to be at home in. Where a request names none the first one
+ * is asked: it refuses the request, or asks its peers.
+ */
+async function chooseRegion(
+  { raw, url, country }: ClientRequest,
+  { contract }: ContractMatch,
+): Promise<{ readonly region: Region; readonly body: Uint8Array | null }> {
+  if (contract.routing !== "new-user") {
+    const named = queryOf(url)["region"];
+    return { region: isRegion(named) ? named : regionNames[0], body: null };
+  }
+  const body = await readUpTo(raw, bodyRules(contract).limit);
+  return { region: regionIn(body) ?? regionForPlace({ country }, regionNames, regionNames[0]), body };
+}
+
+const bodySchema = z.object({ region: regionSchema });
+
+function regionIn(body: Uint8Array | null): Region | null {
+  try {
+    const parsed = bodySchema.safeParse(JSON.parse(new TextDecoder().decode(body ?? new Uint8Array())));
+    return parsed.success ? parsed.data.region : null;
+  } catch {
+    return null;
+  }
 }

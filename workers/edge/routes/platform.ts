@@ -1,21 +1,19 @@
 import openApi from "../../../docs/openapi.json";
-import type { Passage } from "../stages/passage.ts";
+import type { EdgeHandler } from "./handler.ts";
 
 const openApiText = JSON.stringify(openApi);
 
 /** `GET /healthz`. */
-export function handleHealth(): Response {
-  return Response.json({ status: "ok" });
-}
+export const handleHealth: EdgeHandler = async () => ({ kind: "own", response: Response.json({ status: "ok" }) });
 
 /** `GET /openapi.json`: generated from schema/http by `npm run openapi`. */
-export function handleOpenApi(): Response {
-  return new Response(openApiText, {
-    headers: { "content-type": "application/json", "cache-control": "public, max-age=300" },
-  });
-}
+export const handleOpenApi: EdgeHandler = async () => {
+  const headers = { "content-type": "application/json", "cache-control": "public, max-age=300" };
+  return { kind: "own", response: new Response(openApiText, { headers }) };
+};
 
 /** `GET /.well-known/jwks.json`: every region's public keys. */
-export async function handleJwks({ edge }: Passage): Promise<Response> {
-  return Response.json(await edge.regionKeys.jwks(), { headers: { "cache-control": "public, max-age=60" } });
-}
+export const handleJwks: EdgeHandler = async (_request, _match, edge) => {
+  const headers = { "cache-control": "public, max-age=60" };
+  return { kind: "own", response: Response.json(await edge.regionKeys.jwks(), { headers }) };
+};

@@ -54,6 +54,7 @@ export function presentRecord(row: RecordRow, personal: PersonalOf): AuditRecord
     erased: personal === "erased",
     request_id: row.request_id,
     region: row.region,
+    count: row.count ?? 1,
   };
 }
 
@@ -62,6 +63,7 @@ export function leafOf(row: RecordRow): LeafRecord {
   return {
     action: row.action,
     api_key_id: row.api_key_id,
+    ...(row.count !== null && { count: String(row.count) }),
     customer_id: row.customer_id,
     id: row.id,
     outcome: row.outcome,

@@ -26,6 +26,8 @@ export interface RecordRow {
   readonly leaf_index: string;
   readonly personal_commitment: Uint8Array;
   readonly personal_sealed: Uint8Array | null;
+  /** Null: the record stands for one request. */
+  readonly count: number | null;
 }
 
 /** Reads a customer's audit log from the replica; from the primary when that cannot be reached. */

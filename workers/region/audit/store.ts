@@ -100,16 +100,16 @@ async function insert(sql: Sql, append: Append, archived: ReadonlySet<string>): 
 }
 
 const columns = `customer_id, id, user_id, api_key_id, action, resource_type, resource_id, outcome, "timestamp", request_id, region,
-  leaf_index, personal_commitment, personal_sealed`;
+  leaf_index, personal_commitment, personal_sealed, count`;
 
 const values = `customer_id, id, user_id, api_key_id, action, resource_type, resource_id, outcome, "timestamp", request_id, region,
-  "leafIndex", decode(personal_commitment, 'base64'), decode(personal_sealed, 'base64')`;
+  "leafIndex", decode(personal_commitment, 'base64'), decode(personal_sealed, 'base64'), count`;
 
 const insertStatement = `
   with incoming as materialized (
     select * from jsonb_to_recordset($1::text::jsonb) as r(customer_id text, id text, user_id text, api_key_id text, action text,
       resource_type text, resource_id text, outcome text, "timestamp" timestamptz, request_id text, region text, "leafIndex" bigint,
-      personal_commitment text, personal_sealed text, archived boolean)
+      personal_commitment text, personal_sealed text, count integer, archived boolean)
   ), tree as (
     insert into audit_tree (customer_id, level, first, hashes)
       select customer_id, level, first, decode(hashes, 'base64')

@@ -1,4 +1,4 @@
-import { createLocalJWKSet, decodeProtectedHeader, exportJWK, generateKeyPair, jwtVerify } from "jose";
+import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, exportJWK, generateKeyPair, jwtVerify } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
 import { identityTokenType, sessionAudience, sessionTokenType } from "../../../schema/session-token.ts";
 import { KeyRing, privateKeySchema, type PrivateKey } from "./key-ring.ts";
@@ -45,6 +45,18 @@ describe("the key ring", () => {
     expect(protectedHeader.typ).toBe(identityTokenType);
     expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(60);
     expect(payload).toMatchObject({ sub: "usr_1", customer_id: "cus_1", role: "member", region: "eu" });
+  });
+
+  it("reuses an identity for half of its minute and no longer, so that an upstream never gets one that has expired", async () => {
+    const ring = new KeyRing([first], options);
+    const member = { type: "user", id: "usr_1", session_id: "ses_1", role: "member", ...facts } as const;
+    const now = 1_700_000_000_000;
+    const token = await ring.signIdentity(member, "https://a.example", now);
+    expect(await ring.signIdentity(member, "https://a.example", now + 29_999)).toBe(token);
+    for (const later of [30_000, 61_000, 350_000]) {
+      const { exp = 0 } = decodeJwt(await ring.signIdentity(member, "https://a.example", now + later));
+      expect(exp * 1000).toBeGreaterThanOrEqual(now + later + 30_000);
+    }
   });
 
   it("never reuses an identity for another upstream or another role", async () => {

@@ -1,6 +1,6 @@
 import { importJWK, SignJWT, type CryptoKey } from "jose";
-import { LRUCache } from "lru-cache";
 import { z } from "zod";
+import { ExpiringCache } from "../../../durable-objects/expiring-cache.ts";
 import type { Principal } from "../../../schema/principal.ts";
 import type { Region } from "../../../schema/regions.ts";
 import {
@@ -35,7 +35,7 @@ export class KeyRing {
   readonly #keys: readonly PrivateKey[];
   readonly #issuer: string;
   readonly #region: Region;
-  readonly #identities = new LRUCache<string, string>({ max: 5000, ttl: identityReuseMs });
+  readonly #identities = new ExpiringCache<string>(5000);
   #signing: Promise<CryptoKey> | null = null;
 
   constructor(keys: readonly PrivateKey[], options: { readonly issuer: string; readonly region: Region }) {
@@ -62,7 +62,7 @@ export class KeyRing {
   async signIdentity(principal: Principal, audience: string, now: number): Promise<string> {
     const standing = principal.type === "user" ? { role: principal.role } : { scopes: principal.scopes };
     const key = JSON.stringify([principal.id, audience, standing]);
-    const known = this.#identities.get(key);
+    const known = this.#identities.get(key, now);
     if (known !== undefined) return known;
     const iat = Math.floor(now / 1000);
     const identity = await this.#sign(identityTokenType, {
@@ -76,7 +76,7 @@ export class KeyRing {
       iat,
       exp: iat + identitySeconds,
     });
-    this.#identities.set(key, identity);
+    this.#identities.set(key, identity, now + identityReuseMs);
     return identity;
   }
 

@@ -1,3 +1,4 @@
+import type { Customer } from "../../../schema/config.ts";
 import { AppError } from "../../../schema/errors.ts";
 import type { Principal } from "../../../schema/principal.ts";
 import type { Served } from "../../serve/served.ts";
@@ -10,13 +11,18 @@ import { upstreamTarget } from "./target.ts";
  * key without the scope `api`, 502 if it cannot be reached, 504 if its headers take longer than `UPSTREAM_TIMEOUT_MS`. Redirects
  * are the client's to follow.
  */
-export async function proxy(request: Request, principal: Principal, served: Served, env: RegionEnv): Promise<Response> {
+export async function proxy(
+  request: Request,
+  principal: Principal,
+  customer: Customer,
+  served: Served,
+  env: RegionEnv,
+): Promise<Response> {
   if (principal.type === "api_key" && !principal.scopes.includes("api")) {
     throw new AppError("insufficient_scope", { detail: 'The API key needs the scope "api".' });
   }
-  const { region, config, keys, upstreamTimeoutMs } = settingsOf(env);
-  const customer = await config.customer(principal.customer_id, served.invocation.waitUntil);
-  const upstream = customer?.upstreams[region];
+  const { region, keys, upstreamTimeoutMs } = settingsOf(env);
+  const upstream = customer.upstreams[region];
   const url = new URL(request.url);
   const target = upstream === undefined ? null : upstreamTarget(upstream, url.pathname, url.search);
   if (target === null) throw new AppError("not_found");

@@ -6,6 +6,7 @@ import { loginHash, normalizeEmail } from "../../../schema/login-hash.ts";
 import { users } from "../../../schema/tables/region/users.ts";
 import { isDatabaseAway } from "../../serve/is-database-away.ts";
 import { invalid } from "../../serve/validate.ts";
+import { statusIn } from "../../config-cache.ts";
 import type { Reply, Served } from "../../serve/served.ts";
 import { asCustomer } from "../database.ts";
 import { hashPassword } from "../passwords/hash.ts";
@@ -27,12 +28,11 @@ export async function createUserHere(
   const { region, config, directoryKey } = settingsOf(env);
   if (served.actor === null) throw new AppError("unauthorized");
   mayGrant(served.actor, body.role);
-  const customer = await config.customer(customerId, served.invocation.waitUntil);
+  const { customer, regions } = await config.snapshot(customerId, served.invocation.waitUntil);
   if (customer === null) throw new AppError("not_found");
   const home = body.region ?? region;
   if (home !== region || !customer.allowed_regions.includes(region)) throw invalid("region", "is not allowed here");
-  if ((await config.regionStatus(region, served.invocation.waitUntil)) !== "active")
-    throw new AppError("region_draining");
+  if (statusIn(regions, region) !== "active") throw new AppError("region_draining");
 
   const id = newId("user");
   const hash = await loginHash(body.email, directoryKey);

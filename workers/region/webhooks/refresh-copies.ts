@@ -22,11 +22,7 @@ const refreshed = new LRUCache<string, Refreshed>({ max: 5000 });
  * Brings a customer's copies of other regions' endpoints up to what is published, if this isolate has not done so yet. A customer that has
  * published none costs nothing. `unknown` while global cannot be reached.
  */
-export async function copiesFor(
-  customerId: string,
-  invocation: Invocation,
-  env: RegionEnv,
-): Promise<Copies> {
+export async function copiesFor(customerId: string, invocation: Invocation, env: RegionEnv): Promise<Copies> {
   const settings = settingsOf(env);
   const published = await settings.config.crossRegionEndpoints(customerId, invocation.waitUntil).catch(() => null);
   if (published === null) return "unknown";

@@ -4,7 +4,7 @@ import { AppError } from "../../../../schema/errors.ts";
 import { publicUrlFault, type PublicUrlRules } from "../../../../schema/public-url.ts";
 import { tiers } from "../../../../schema/tables/global/configuration.ts";
 import { loginDirectory } from "../../../../schema/tables/global/login-directory.ts";
-import type { Database } from "../../../serve/database.ts";
+import type { Database } from "../../../serve/drizzle.ts";
 import { invalid } from "../../../serve/validate.ts";
 
 /** What of a customer hangs together, and so is checked as a whole. */

@@ -33,7 +33,8 @@ export const handleCreateCustomer: Handler<typeof createCustomer, GlobalEnv> = (
         })
         .returning();
       if (row === undefined) throw new Error("an insert returned no row");
-      return { status: 201, body: presentCustomer(row), created: row.id };
+      const customer = presentCustomer(row);
+      return { status: 201, body: customer, created: row.id, concerns: customer };
     },
     served.invocation,
   );

@@ -14,5 +14,6 @@ export const handleGetCustomer: Handler<typeof getCustomer, GlobalEnv> = async (
     served.invocation,
   );
   if (rows[0] === undefined) throw new AppError("not_found");
-  return { status: 200, body: presentCustomer(rows[0]) };
+  const customer = presentCustomer(rows[0]);
+  return { status: 200, body: customer, concerns: customer };
 };

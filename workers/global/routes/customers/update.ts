@@ -38,7 +38,8 @@ export const handleUpdateCustomer: Handler<typeof updateCustomer, GlobalEnv> = (
         })
         .where(eq(customers.id, params.id))
         .returning();
-      return { status: 200, body: presentCustomer(changed ?? row) };
+      const customer = presentCustomer(changed ?? row);
+      return { status: 200, body: customer, concerns: customer };
     },
     served.invocation,
   );

@@ -54,13 +54,13 @@ async function insertAll(tx: postgres.TransactionSql, records: AsyncIterable<Exp
 
 async function insert(tx: postgres.TransactionSql, records: readonly ExportRecord[]): Promise<number> {
   const rows = records.map(({ leaf_index, record }) => Object.assign({ leaf_index }, record));
-  const { count } = await tx`
+  const inserted = await tx`
     insert into audit_logs_archive (customer_id, id, user_id, api_key_id, action, resource_type, resource_id, outcome, "timestamp",
-        request_id, region, leaf_index, personal_commitment, personal_sealed)
+        request_id, region, leaf_index, personal_commitment, personal_sealed, count)
       select customer_id, id, user_id, api_key_id, action, resource_type, resource_id, outcome, "timestamp", request_id, region,
-        leaf_index, decode(personal_commitment, 'base64'), decode(personal_sealed, 'base64')
+        leaf_index, decode(personal_commitment, 'base64'), decode(personal_sealed, 'base64'), count
       from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as r(customer_id text, id text, user_id text, api_key_id text,
         action text, resource_type text, resource_id text, outcome text, "timestamp" timestamptz, request_id text, region text,
-        leaf_index bigint, personal_commitment text, personal_sealed text)`;
-  return count;
+        leaf_index bigint, personal_commitment text, personal_sealed text, count integer)`;
+  return inserted.count;
 }

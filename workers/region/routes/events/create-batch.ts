@@ -2,7 +2,7 @@ import type { Verdict } from "../../../../durable-objects/event-writer/event.ts"
 import { AppError } from "../../../../schema/errors.ts";
 import { newEventSchema, type createEvents, type EventResult } from "../../../../schema/http/events.ts";
 import type { Region } from "../../../../schema/regions.ts";
-import { refusedResult } from "../../../serve/event-result.ts";
+import { refusedResult } from "../../events/refused-result.ts";
 import { logFailure } from "../../../serve/log-failure.ts";
 import { rawElements, rawMember } from "../../../serve/raw-json.ts";
 import type { Handler } from "../../../serve/serve.ts";
