@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { AppError } from "../../../schema/errors.ts";
 import { maximumDataBytes, type newEventSchema } from "../../../schema/http/events.ts";
 import { ownTypePrefix } from "../../../schema/webhooks/event-type.ts";
-import { rawMember } from "../../serve/raw-json.ts";
+import { rawMember } from "./raw-json.ts";
 import { invalid } from "../../serve/validate.ts";
 import type { NewEvent } from "./accept.ts";
 import type { RequestName } from "./request-name.ts";

@@ -3,7 +3,7 @@ import { batchResultsSchema, createEvents, type EventResult } from "../../../sch
 import type { Principal } from "../../../schema/principal.ts";
 import type { Region } from "../../../schema/regions.ts";
 import { logFailure } from "../../serve/log-failure.ts";
-import { rawElements, rawMember } from "../../serve/raw-json.ts";
+import { rawElements, rawMember } from "../events/raw-json.ts";
 import { readJson } from "../../serve/read-body.ts";
 import type { Received } from "../../serve/receive.ts";
 import { bodyRules } from "../../serve/serve.ts";

@@ -4,7 +4,7 @@ import { newEventSchema, type createEvents, type EventResult } from "../../../..
 import type { Region } from "../../../../schema/regions.ts";
 import { refusedResult } from "../../events/refused-result.ts";
 import { logFailure } from "../../../serve/log-failure.ts";
-import { rawElements, rawMember } from "../../../serve/raw-json.ts";
+import { rawElements, rawMember } from "../../events/raw-json.ts";
 import type { Handler } from "../../../serve/serve.ts";
 import { principalOf, type Served } from "../../../serve/served.ts";
 import { validate } from "../../../serve/validate.ts";
