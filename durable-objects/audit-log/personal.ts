@@ -18,7 +18,7 @@ export interface OpenedPersonal extends Personal {
 
 /** A subject's data key, ready to use. */
 export function importDataKey(raw: Uint8Array): Promise<CryptoKey> {
-  return crypto.subtle.importKey("raw", Uint8Array.from(raw), "AES-GCM", false, ["encrypt", "decrypt"]);
+  return crypto.subtle.importKey("raw", new Uint8Array(raw), "AES-GCM", false, ["encrypt", "decrypt"]);
 }
 
 /** Seals the personal fields of the record `id` under its subject's data key, with a salt; `key` null: they are erased as they come. */
@@ -28,7 +28,7 @@ export async function sealPersonal(id: string, personal: Personal, key: CryptoKe
   const commitment = commit(salt, fields);
   if (key === null) return { commitment, sealed: null };
   const nonce = crypto.getRandomValues(new Uint8Array(nonceBytes));
-  const content = Uint8Array.from(Buffer.concat([salt, fields]));
+  const content = new Uint8Array(Buffer.concat([salt, fields]));
   const sealed = await crypto.subtle.encrypt(parameters(nonce, id), key, content);
   return { commitment, sealed: Buffer.concat([nonce, new Uint8Array(sealed)]).toString("base64") };
 }
@@ -36,9 +36,9 @@ export async function sealPersonal(id: string, personal: Personal, key: CryptoKe
 /** Opens what `sealPersonal` sealed; null if a byte, the id or the key is another. */
 export async function openPersonal(id: string, sealed: Uint8Array, key: CryptoKey): Promise<OpenedPersonal | null> {
   try {
-    const nonce = Uint8Array.from(sealed.subarray(0, nonceBytes));
+    const nonce = new Uint8Array(sealed.subarray(0, nonceBytes));
     const opened = new Uint8Array(
-      await crypto.subtle.decrypt(parameters(nonce, id), key, Uint8Array.from(sealed.subarray(nonceBytes))),
+      await crypto.subtle.decrypt(parameters(nonce, id), key, new Uint8Array(sealed.subarray(nonceBytes))),
     );
     const salt = Buffer.from(opened.subarray(0, saltBytes)).toString("base64");
     return { ...(JSON.parse(new TextDecoder().decode(opened.subarray(saltBytes))) as Personal), salt };
@@ -50,5 +50,5 @@ export async function openPersonal(id: string, sealed: Uint8Array, key: CryptoKe
 }
 
 function parameters(iv: Uint8Array<ArrayBuffer>, id: string) {
-  return { name: "AES-GCM", iv, additionalData: Uint8Array.from(new TextEncoder().encode(id)) };
+  return { name: "AES-GCM", iv, additionalData: new Uint8Array(new TextEncoder().encode(id)) };
 }

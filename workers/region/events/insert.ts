@@ -53,6 +53,7 @@ export async function insertEvents(
 }
 
 function rowOf(event: SealedEvent, at: number) {
+  const { payload } = event;
   return {
     at,
     customer_id: event.customerId,
@@ -60,7 +61,8 @@ function rowOf(event: SealedEvent, at: number) {
     type: event.type,
     user_id: event.userId,
     size: event.size,
-    payload: Buffer.from(event.payload).toString("base64"),
+    // A view: `Buffer.from(payload)` would copy it byte by byte.
+    payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString("base64"),
     key_version: event.keyVersion,
     created_at: new Date(event.createdAt).toISOString(),
     request_key: event.request?.key ?? null,

@@ -4,6 +4,8 @@ import { z } from "zod";
 /** AES-256-GCM needs a fresh 96-bit nonce for each message (NIST SP 800-38D §8.2.2). */
 const nonceBytes = 12;
 
+const encoder = new TextEncoder();
+
 /** A key of the ring: 32 bytes under a name, which stands in everything that it has sealed. */
 export const dataKeySchema = z.object({
   id: z.string().regex(/^[\w-]{1,64}$/),
@@ -44,8 +46,8 @@ export class DataKeyRing {
     const id = keyIdOf(sealed);
     const at = 1 + utf8(id).length;
     const key = await this.#keyFor(id, purpose);
-    const nonce = Uint8Array.from(sealed.subarray(at, at + nonceBytes));
-    const content = Uint8Array.from(sealed.subarray(at + nonceBytes));
+    const nonce = new Uint8Array(sealed.subarray(at, at + nonceBytes));
+    const content = new Uint8Array(sealed.subarray(at + nonceBytes));
     return new TextDecoder().decode(await crypto.subtle.decrypt(gcm(nonce, id, context), key, content));
   }
 
@@ -60,7 +62,7 @@ export class DataKeyRing {
     if (known !== undefined) return known;
     const found = this.#keys.get(id);
     if (found === undefined) throw new Error("the key of a sealed value is not in the ring");
-    const secret = Uint8Array.from(base64url.decode(found.key));
+    const secret = new Uint8Array(base64url.decode(found.key));
     const base = await crypto.subtle.importKey("raw", secret, "HKDF", false, ["deriveKey"]);
     const hkdf = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: utf8(purpose) };
     const key = await crypto.subtle.deriveKey(hkdf, base, { name: "AES-GCM", length: 256 }, false, [
@@ -81,6 +83,7 @@ function gcm(iv: Uint8Array<ArrayBuffer>, id: string, context: string) {
   return { name: "AES-GCM", iv, additionalData: utf8(`${id}\n${context}`) };
 }
 
+/** Copied by the constructor: `Uint8Array.from` goes through an iterator, byte by byte. */
 function utf8(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(new TextEncoder().encode(text));
+  return new Uint8Array(encoder.encode(text));
 }
