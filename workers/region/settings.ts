@@ -24,7 +24,7 @@ export interface RegionSettings {
   readonly hashKey: string;
   readonly config: ConfigCache;
   readonly audit: AuditKeys;
-  /** How often a checkpoint of an audit log that has grown is signed, in milliseconds. */
+  /** How long an audit log that has grown may go without a signed checkpoint, in milliseconds. */
   readonly checkpointMs: number;
   /** How many `AuditLog` objects share the region's customers. */
   readonly auditShards: number;
