@@ -57,6 +57,8 @@ export interface PlatformOptions {
   readonly replicaUrl?: string;
   /** Keeps every body that a queue ever accepted, for tests that search them. */
   readonly keepsQueueHistory?: boolean;
+  /** Modules that Workers start from instead of their configured ones, relative to the project's folder. For benchmarks. */
+  readonly entries?: Readonly<Partial<Record<WorkerName, string>>>;
   /** Called with each line that a Worker logs. */
   readonly onLog?: (entry: WorkerdStructuredLog) => void;
   /** Called with a sentence when a part of the platform ended unexpectedly and was started again; standard error if not set. */
@@ -77,7 +79,14 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const databases = databaseUrls(loginRoles(secrets), services.pooler.port, options.replicaUrl);
   const runtimes = new Runtimes({
     stateDir,
-    workers: { port, databases, secrets, variables, queues: services.queuesAddress },
+    workers: {
+      port,
+      databases,
+      secrets,
+      variables,
+      queues: services.queuesAddress,
+      entries: options.entries ?? {},
+    },
     queues,
     consumersApart: options.consumersApart ?? false,
     onLogs: collector(logs, options.onLog),

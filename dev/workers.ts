@@ -21,6 +21,8 @@ export interface WorkersOptions {
   readonly variables: Readonly<Record<string, string>>;
   /** Where the queues listen, as `127.0.0.1:1234`. */
   readonly queues: string;
+  /** Modules that Workers start from instead of their configured ones, relative to the project's folder. */
+  readonly entries: Readonly<Partial<Record<WorkerName, string>>>;
 }
 
 interface DirectSocket {
@@ -37,8 +39,8 @@ export interface DescribedWorkers {
 
 /** Bundles Workers and describes them for Miniflare. The edge, if it is among them, listens on `port` of `localhost` without a proxy in front. */
 export async function describeWorkers(options: WorkersOptions): Promise<DescribedWorkers> {
-  const { names } = options;
-  const scripts = await Promise.all(names.map(bundle));
+  const { names, entries } = options;
+  const scripts = await Promise.all(names.map((name) => bundle(name, entries[name])));
   const sockets = names.includes("domicile-edge") ? await directSockets(options.port) : [];
   const described = names.map((name, at) => workerOptions(name, scripts[at] ?? "", sockets[at] ?? [], options));
   return {
