@@ -59,6 +59,8 @@ export interface PlatformOptions {
   readonly keepsQueueHistory?: boolean;
   /** Modules that Workers start from instead of their configured ones, relative to the project's folder. For benchmarks. */
   readonly entries?: Readonly<Partial<Record<WorkerName, string>>>;
+  /** Variables of every Worker that differ from its configuration, from the first start on. */
+  readonly variables?: Readonly<Record<string, string>>;
   /** Called with each line that a Worker logs. */
   readonly onLog?: (entry: WorkerdStructuredLog) => void;
   /** Called with a sentence when a part of the platform ended unexpectedly and was started again; standard error if not set. */
@@ -73,7 +75,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const { port, signal } = options;
   const baseUrl = `http://localhost:${port}`;
   const logs: WorkerdStructuredLog[] = [];
-  const variables: Record<string, string> = {};
+  const variables: Record<string, string> = { ...options.variables };
   const services = await startServices(options);
   const { stateDir, secrets, postgres, queues } = services;
   const databases = databaseUrls(loginRoles(secrets), services.pooler.port, options.replicaUrl);

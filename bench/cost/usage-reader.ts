@@ -16,7 +16,7 @@ export interface Reading {
 const reportMs = 5000;
 const drainMs = 20_000;
 /** Records of reads are packed for a second, and connections stay open for a second. */
-const settleMs = 3000;
+const settleMs = 2200;
 const classes = ["Gate", "SignInGuard", "AuditLog", "Courier"];
 const classA = ["put", "list", "createMultipartUpload"];
 const classB = ["get", "head"];
@@ -77,7 +77,6 @@ async function drained({ queues }: Platform): Promise<void> {
     if (performance.now() > deadline) throw new Error(`The audit queue is not empty within ${drainMs} ms.`);
     await sleep(50);
   }
-  await sleep(settleMs / 2);
 }
 
 function sum(counts: Counts, names: readonly string[]): number {
