@@ -24,6 +24,7 @@ export default defineConfig({
             "queues/**/*.test.ts",
             "workers/**/*.test.ts",
             "dev/**/*.test.ts",
+            "bench/cost/*.test.ts",
             "test/file-limit/*.test.ts",
           ],
           environment: "node",

@@ -17,7 +17,8 @@ const reportMs = 5000;
 const drainMs = 20_000;
 /** Records of reads are packed for a second, and connections stay open for a second. */
 const settleMs = 2200;
-const classes = ["Gate", "SignInGuard", "AuditLog", "Courier"];
+/** The classes of a region's objects. */
+export const objectClasses = ["Gate", "SignInGuard", "AuditLog", "Courier"];
 const classA = ["put", "list", "createMultipartUpload"];
 const classB = ["get", "head"];
 
@@ -38,7 +39,11 @@ export class UsageReader {
     await drained(platform);
     const logLines = this.#logLines;
     const counts = await this.#report(platform);
-    const ofAll = (what: string): number => sum(counts, classes.map((name) => `${name} ${what}`)); // oxfmt-ignore
+    const ofAll = (what: string): number =>
+      sum(
+        counts,
+        objectClasses.map((name) => `${name} ${what}`),
+      );
     const { written, read, deleted } = platform.queues.operations();
     const usage = {
       // Cron runs are left out: there is one each minute, whatever the traffic.
@@ -51,8 +56,14 @@ export class UsageReader {
       queueOperations: written + read + deleted,
       logLines,
       analyticsPoints: counts["metrics"] ?? 0,
-      r2Writes: sum(counts, classA.map((method) => `bucket ${method}`)), // oxfmt-ignore
-      r2Reads: sum(counts, classB.map((method) => `bucket ${method}`)), // oxfmt-ignore
+      r2Writes: sum(
+        counts,
+        classA.map((method) => `bucket ${method}`),
+      ),
+      r2Reads: sum(
+        counts,
+        classB.map((method) => `bucket ${method}`),
+      ),
     };
     return { usage, counts };
   }

@@ -22,6 +22,7 @@ beforeEach(() => {
   world.mood = "well";
   world.refused = "";
   world.buried.length = 0;
+  world.observed.length = 0;
   world.released = 0;
   world.aheadMs = 0;
 });
@@ -147,6 +148,14 @@ describe("writing", () => {
     expect((await log().write(messages)).map(({ kind }) => kind)).toEqual(["written", "poison", "written"]);
     expect(world.log(customer)).toHaveLength(2);
     await expectWhole();
+  });
+
+  it("reports writes together, at most once in ten seconds", async () => {
+    for (let at = 0; at < 3; at++) await log().write([await seal([entry(), entry()])]);
+    expect(world.observed).toEqual([2]);
+    world.aheadMs = 10_000;
+    await log().write([await seal([entry()])]);
+    expect(world.observed).toEqual([2, 5]);
   });
 
   it("erases as it comes what belongs to a subject whose key is destroyed", async () => {

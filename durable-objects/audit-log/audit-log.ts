@@ -21,8 +21,14 @@ export interface AuditLogPorts extends NotaryPorts, KeyWrapping {
   readonly now: () => number;
   /** Hands a message that can never be written to the dead-letter queue. */
   readonly bury: (message: AuditMessage, reason: string) => Promise<void>;
-  /** Told of each write that succeeded. */
-  readonly observe: (written: { readonly entries: number; readonly lagMs: number }) => void;
+  /** Told of the writes that succeeded since it was told last: how many entries, and the longest lag. At most once in ten seconds. */
+  readonly observe: (written: Written) => void;
+}
+
+/** Entries that were written. `lagMs`: from the oldest to its commit, in milliseconds, the longest of several writes. */
+export interface Written {
+  readonly entries: number;
+  readonly lagMs: number;
 }
 
 /** What the log says of itself; since it woke, but for `outbox`. */
@@ -43,6 +49,8 @@ const messagesAtOnce = 20;
 const outboxBatch = 50;
 /** Logs that could not be signed after which an alarm gives up: Postgres or the bucket is away. */
 const maximumFailures = 3;
+/** Each report is billed: writes within this time are reported together, in milliseconds. */
+const observeMs = 10_000;
 /** The pause after the outbox could not be emptied, in milliseconds. */
 const outboxRetryMs = 5000;
 
@@ -62,6 +70,9 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
   #calls = 0;
   #entries = 0;
   #lagMs: number | null = null;
+  /** Writes that are not reported yet. Those after the last report are lost with the object's memory: metrics are approximate. */
+  #unobserved: Written = { entries: 0, lagMs: 0 };
+  #observedAt = -Infinity;
 
   constructor(ctx: DurableObjectState, env: Env, ports: AuditLogPorts) {
     super(ctx, env);
@@ -208,10 +219,19 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
     const lagMs = Math.max(0, ...entries.map((entry) => now - entry.timestamp));
     this.#entries += entries.length;
     this.#lagMs = lagMs;
-    this.#ports.observe({ entries: entries.length, lagMs });
+    this.#observe({ entries: entries.length, lagMs }, now);
     const added = Map.groupBy(entries, (entry) => entry.customer_id);
     const due = Array.from(added, ([customerId, own]) => this.#grown.add(customerId, own.length, now));
     await this.#wakeBy(Math.min(...due));
+  }
+
+  #observe({ entries, lagMs }: Written, now: number): void {
+    const before = this.#unobserved;
+    this.#unobserved = { entries: before.entries + entries, lagMs: Math.max(before.lagMs, lagMs) };
+    if (now - this.#observedAt < observeMs) return;
+    this.#ports.observe(this.#unobserved);
+    this.#unobserved = { entries: 0, lagMs: 0 };
+    this.#observedAt = now;
   }
 
   async #wakeBy(time: number): Promise<void> {

@@ -26,6 +26,8 @@ class AuditWorld {
   readonly buried: string[] = [];
   /** How far the clock of the logs is ahead, in milliseconds. */
   aheadMs = 0;
+  /** The entries of each report of a log. */
+  readonly observed: number[] = [];
   /** How often a log has released its connection. */
   released = 0;
   publicKey!: SealingKey;
@@ -70,7 +72,9 @@ class AuditWorld {
       },
       checkpointMs,
       now: () => Date.now() + this.aheadMs,
-      observe: () => undefined,
+      observe: ({ entries }) => {
+        this.observed.push(entries);
+      },
     };
   }
 

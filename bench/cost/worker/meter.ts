@@ -86,28 +86,29 @@ const timers = new Map<unknown, () => void>();
 
 /** Attributes timers to the object that sets them. Called once, before any object is made. */
 export function meterTimers(): void {
-  const set = (callback: (...args: unknown[]) => void, ms?: number, ...args: unknown[]): unknown => {
-    const release = running.getStore()?.holdForTimer();
-    if (release === undefined) return plainSetTimeout(callback, ms, ...args);
-    const timer: unknown = plainSetTimeout(() => {
-      try {
-        callback(...args);
-      } finally {
-        end(timer);
-      }
-    }, ms);
-    timers.set(timer, release);
-    return timer;
-  };
-  const end = (timer: unknown): void => {
-    const release = timers.get(timer);
-    if (timers.delete(timer)) release?.();
-  };
-  Object.assign(globalThis, {
-    setTimeout: set,
-    clearTimeout: (timer: never) => {
-      end(timer);
-      plainClearTimeout(timer);
-    },
-  });
+  Object.assign(globalThis, { setTimeout: meteredSetTimeout, clearTimeout: meteredClearTimeout });
+}
+
+function meteredSetTimeout(callback: (...args: unknown[]) => void, ms?: number, ...args: unknown[]): unknown {
+  const release = running.getStore()?.holdForTimer();
+  if (release === undefined) return plainSetTimeout(callback, ms, ...args);
+  const timer: unknown = plainSetTimeout(() => {
+    try {
+      callback(...args);
+    } finally {
+      endTimer(timer);
+    }
+  }, ms);
+  timers.set(timer, release);
+  return timer;
+}
+
+function meteredClearTimeout(timer: unknown): void {
+  endTimer(timer);
+  plainClearTimeout(timer as never);
+}
+
+function endTimer(timer: unknown): void {
+  const release = timers.get(timer);
+  if (timers.delete(timer)) release?.();
 }
