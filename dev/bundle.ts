@@ -42,7 +42,15 @@ export async function bundle(worker: WorkerName, entry?: string): Promise<string
   mkdirSync(cache, { recursive: true });
   const out = mkdtempSync(join(cache, `${label}-`));
   try {
-    const args = ["deploy", ...(entry === undefined ? [] : [entry]), "--dry-run", "-c", workerConfigs[worker], "--outdir", out];
+    const args = [
+      "deploy",
+      ...(entry === undefined ? [] : [entry]),
+      "--dry-run",
+      "-c",
+      workerConfigs[worker],
+      "--outdir",
+      out,
+    ];
     await promisify(execFile)(process.execPath, [join(root, "node_modules/wrangler/bin/wrangler.js"), ...args], {
       cwd: root,
       env: { ...process.env, WRANGLER_SEND_METRICS: "false", WRANGLER_LOG: "error" },
