@@ -35,6 +35,8 @@ export interface Platform {
   runtimePids(): readonly number[];
   /** Stops the Workers and starts them on the same state: every object and every cache is evicted. */
   restartWorkers(how?: "stop" | "kill"): Promise<void>;
+  /** Ends every Durable Object at once, as Cloudflare may end one at any time: their calls fail, their memory is lost. */
+  abortObjects(): Promise<void>;
   /** kill -9 of the runtime of `consumersApart`; the queues and the edge go on. */
   killConsumers(): Promise<void>;
   startConsumers(): Promise<void>;
@@ -123,6 +125,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       await runtimes.start();
       await untilHealthy(baseUrl);
     },
+    abortObjects: () => runtimes.abortObjects(),
     killConsumers: () => runtimes.killConsumers(),
     startConsumers: () => runtimes.startConsumers(),
     scheduled: (worker, time, cron = "20 3 * * *") => runtimes.scheduled(worker, time, cron),

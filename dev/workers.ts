@@ -138,6 +138,7 @@ function variables(name: WorkerName, { port, secrets }: WorkersOptions): Record<
     AUDIT_SIGNING_KEY: JSON.stringify(auditSigningKey),
     AUDIT_PUBLIC_KEYS: JSON.stringify(auditPublicKeys(secrets)),
     CHECKPOINT_SECONDS: "2",
+    REFUSAL_WINDOW_SECONDS: "3",
     WEBHOOK_OVERDUE_SECONDS: "3",
     UPSTREAM_TIMEOUT_MS: "2000",
   };

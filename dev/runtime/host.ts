@@ -63,7 +63,7 @@ function dispatcher(names: readonly string[]): PlainWorker {
     name: dispatcherName,
     modules: [{ type: "ESModule", path: "dispatcher.js", contents }],
     compatibilityDate: "2026-10-01",
-    compatibilityFlags: ["service_binding_extra_handlers"],
+    compatibilityFlags: ["service_binding_extra_handlers", "unsafe_module"],
     bindings: { TOKEN: token },
     serviceBindings: Object.fromEntries(names.map((name) => [name, name])),
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],

@@ -1,6 +1,6 @@
 import type { AuditEntry } from "../../schema/audit/entry.ts";
 import { maximumEntries, sealMessage, type AuditMessage, type SealingKey } from "../../schema/audit/message.ts";
-import { shardOf } from "../../schema/audit/shard.ts";
+import { shardOf } from "../../schema/shard.ts";
 import { newId } from "../../schema/ids.ts";
 import type { Region } from "../../schema/regions.ts";
 

@@ -31,6 +31,6 @@ export function forward(
     headers.append(name, value);
   }
   headers.set("traceparent", traceparent);
-  writeForwarded(headers, { requestId, caller, country, clientAddress, userHomes });
+  writeForwarded(headers, { requestId, caller, country, clientAddress, userHomes, positions: null });
   return worker.fetch(url.href, { method, headers, body: bodiless ? null : (body ?? raw.body), redirect: "manual" });
 }
