@@ -17,6 +17,8 @@ export interface GatewayContender {
   readonly tokensFile: string;
   /** Its processes. Their descendants count too. */
   readonly pids: readonly number[];
+  /** Holds work back during a turn (true), and releases it. */
+  readonly hold?: (held: boolean) => void;
 }
 
 /** What every contender gets. */
@@ -50,18 +52,20 @@ export async function startBaseline({ origin, principals, folder }: GatewayOptio
   return contender("Fastify, Redis", `http://127.0.0.1:${server.port}`, tokens, [server.pid, redisPid], folder);
 }
 
-/** Domicile's edge and region. */
+/** Domicile's edge and region, once as they are and once with the queue held back from which audit records are written. */
 export async function startDomicile(
   platform: Platform,
   { origin, principals, folder }: GatewayOptions,
-): Promise<GatewayContender> {
+): Promise<readonly [whole: GatewayContender, withoutAudit: GatewayContender]> {
   const tokens = await createUsers(
     platform,
     origin,
     Array.from({ length: principals }, () => "us" as const),
   );
   const url = platform.baseUrl.replace("localhost", "127.0.0.1");
-  return contender("Domicile", url, tokens, platform.runtimePids(), folder);
+  const whole = contender("Domicile", url, tokens, platform.runtimePids(), folder);
+  const hold = (held: boolean): void => platform.queues.pause("domicile-audit-us", held);
+  return [whole, { ...whole, name: "Domicile, audit queue held", hold }];
 }
 
 /** Creates a customer with `origin` as its API and a user for each of `homes`. Returns a session token for each user. */

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { cpuSeconds } from "../cpu.ts";
+import { cpuSeconds, untilIdle } from "../cpu.ts";
 import { median } from "../quantile.ts";
 import type { GatewayContender } from "./contenders.ts";
 
@@ -20,14 +20,21 @@ export interface Measured {
   readonly p99: number;
 }
 
-/** Loads a contender by wrk; rejects when a request fails. */
+/** How long work that follows the responses is waited for, in milliseconds. */
+const idleMs = 5000;
+
+/** Loads a contender by wrk; rejects when a request fails. Work that follows the responses counts. */
 export async function measure(contender: GatewayContender, { seconds, connections }: Load): Promise<Measured> {
-  const { url, tokensFile, pids } = contender;
+  const { url, tokensFile, pids, hold } = contender;
+  hold?.(true);
   const script = fileURLToPath(new URL("wrk-tokens.lua", import.meta.url));
   const before = cpuSeconds(pids);
   const args = ["-t1", `-c${connections}`, `-d${seconds}s`, "--latency", "-s", script, url];
   const { stdout } = await promisify(execFile)("wrk", args, { env: { ...process.env, TOKENS: tokensFile } });
+  await untilIdle({ roots: pids }, idleMs);
   const used = cpuSeconds(pids) - before;
+  hold?.(false);
+  await untilIdle({ roots: pids }, idleMs);
   const report = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Record<
     "requests" | "seconds" | "errors" | "p50" | "p99",
     number

@@ -37,7 +37,7 @@ async function compare(origin: string): Promise<void> {
   const contenders = [
     await startFloor(options),
     await startBaseline(options),
-    await startDomicile(platform, options),
+    ...(await startDomicile(platform, options)),
   ] as const;
   for (const one of contenders) await measure(one, { ...load, seconds: 3 });
   const turns = contenders.map((): Measured[] => []);
@@ -49,15 +49,18 @@ async function compare(origin: string): Promise<void> {
     `${principals} principals, ${load.connections} connections, median of ${rounds} rounds of ${load.seconds} s`,
   );
   console.table(Object.fromEntries(contenders.map(({ name }, at) => [name, results[at]])));
-  const domicile = results.at(-1);
-  for (const [at, { name }] of contenders.slice(0, -1).entries()) printRatios(name, domicile, results[at]);
+  for (const ours of [2, 3]) {
+    for (const other of [0, 1]) {
+      printRatios(`${contenders[ours]?.name} / ${contenders[other]?.name}`, results[ours], results[other]);
+    }
+  }
 }
 
-function printRatios(name: string, domicile: Measured | undefined, other: Measured | undefined): void {
-  if (domicile === undefined || other === undefined) throw new Error("a contender was not measured");
-  const ratio = (key: keyof Measured): string => (domicile[key] / other[key]).toFixed(2);
+function printRatios(title: string, ours: Measured | undefined, other: Measured | undefined): void {
+  if (ours === undefined || other === undefined) throw new Error("a contender was not measured");
+  const ratio = (key: keyof Measured): string => (ours[key] / other[key]).toFixed(2);
   console.log(
-    `Domicile / ${name}: requests/s ${ratio("requestsPerSecond")}, CPU per request ` +
+    `${title}: requests/s ${ratio("requestsPerSecond")}, CPU per request ` +
       `${ratio("cpuMicrosecondsPerRequest")}, p50 ${ratio("p50")}, p99 ${ratio("p99")}`,
   );
 }
