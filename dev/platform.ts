@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { WorkerdStructuredLog } from "miniflare";
 import { databaseUrls } from "./database-urls.ts";
+import type { Network } from "./distance.ts";
 import { startGuardian } from "./guardian.ts";
 import { loginRoles } from "./login-roles.ts";
 import { prepareDatabases, type databases } from "./migrate.ts";
@@ -23,6 +24,8 @@ export interface Platform {
   readonly queues: Broker;
   /** Variables of every Worker that differ from its configuration, from the next start on. */
   readonly variables: Record<string, string>;
+  /** How far its locations are apart, from the next start of the Workers on. */
+  readonly network: Network;
   /** The newest lines that the Workers have logged, 10,000 at most. */
   readonly logs: readonly WorkerdStructuredLog[];
   /** A connection string of the owner, to whom row-level security does not apply, by database. */
@@ -78,19 +81,14 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const baseUrl = `http://localhost:${port}`;
   const logs: WorkerdStructuredLog[] = [];
   const variables: Record<string, string> = { ...options.variables };
+  const network: Network = { distanceMs: 0 };
   const services = await startServices(options);
   const { stateDir, secrets, postgres, queues } = services;
   const databases = databaseUrls(loginRoles(secrets), services.pooler.port, options.replicaUrl);
+  const entries = options.entries ?? {};
   const runtimes = new Runtimes({
     stateDir,
-    workers: {
-      port,
-      databases,
-      secrets,
-      variables,
-      queues: services.queuesAddress,
-      entries: options.entries ?? {},
-    },
+    workers: { port, databases, secrets, variables, network, queues: services.queuesAddress, entries },
     queues,
     consumersApart: options.consumersApart ?? false,
     onLogs: collector(logs, options.onLog),
@@ -117,6 +115,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     postgres,
     queues,
     variables,
+    network,
     logs,
     ...urlsOf(postgres, secrets),
     runtimePids: () => runtimes.pids,

@@ -10,7 +10,7 @@ import { dispatchBatch } from "../runtime/dispatch.ts";
 import { startRuntime, type Runtime } from "../runtime/runtime.ts";
 import type { StoredMessage } from "./message.ts";
 import { localQueue } from "./plugin.ts";
-import { queueHeader, serveQueues } from "./server.ts";
+import { queueHeaders, serveQueues } from "./server.ts";
 
 let folder: string;
 let broker: Broker;
@@ -142,7 +142,7 @@ describe("workerd's Queue binding before a local queue", () => {
       name: "Q",
       type: localQueue,
       plugin: { package: join(root, "dev/queues/plugin.ts"), name: localQueue },
-      options: { queue: "q", address, header: queueHeader },
+      options: { address, headers: queueHeaders("q") },
     };
     port = await freePort();
     const worker = {

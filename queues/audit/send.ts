@@ -15,6 +15,8 @@ export interface AuditSenderPorts {
   readonly shards: number;
 }
 
+const encoder = new TextEncoder();
+
 type WaitUntil = (promise: Promise<unknown>) => void;
 
 /** For how long an entry waits for others to be packed with, in milliseconds. */
@@ -133,7 +135,7 @@ function packed(entries: readonly AuditEntry[]): AuditEntry[][] {
   const messages: AuditEntry[][] = [];
   let bytes = Infinity;
   for (const entry of entries) {
-    const own = new TextEncoder().encode(JSON.stringify(entry)).length + 1;
+    const own = encoder.encode(JSON.stringify(entry)).length + 1;
     const last = messages.at(-1);
     if (last === undefined || last.length >= maximumEntries || bytes + own > maximumBytes) {
       messages.push([entry]);
