@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { WorkerdStructuredLog } from "miniflare";
 import { databaseUrls } from "./database-urls.ts";
+import type { Network } from "./distance.ts";
 import { startGuardian } from "./guardian.ts";
 import { loginRoles } from "./login-roles.ts";
 import { prepareDatabases, type databases } from "./migrate.ts";
@@ -23,6 +24,8 @@ export interface Platform {
   readonly queues: Broker;
   /** Variables of every Worker that differ from its configuration, from the next start on. */
   readonly variables: Record<string, string>;
+  /** How far its locations are apart, from the next start of the Workers on. */
+  readonly network: Network;
   /** The newest lines that the Workers have logged, 10,000 at most. */
   readonly logs: readonly WorkerdStructuredLog[];
   /** A connection string of the owner, to whom row-level security does not apply, by database. */
@@ -59,6 +62,10 @@ export interface PlatformOptions {
   readonly replicaUrl?: string;
   /** Keeps every body that a queue ever accepted, for tests that search them. */
   readonly keepsQueueHistory?: boolean;
+  /** Modules that Workers start from instead of their configured ones, relative to the project's folder. For benchmarks. */
+  readonly entries?: Readonly<Partial<Record<WorkerName, string>>>;
+  /** Variables of every Worker that differ from its configuration, from the first start on. */
+  readonly variables?: Readonly<Record<string, string>>;
   /** Called with each line that a Worker logs. */
   readonly onLog?: (entry: WorkerdStructuredLog) => void;
   /** Called with a sentence when a part of the platform ended unexpectedly and was started again; standard error if not set. */
@@ -73,13 +80,15 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const { port, signal } = options;
   const baseUrl = `http://localhost:${port}`;
   const logs: WorkerdStructuredLog[] = [];
-  const variables: Record<string, string> = {};
+  const variables: Record<string, string> = { ...options.variables };
+  const network: Network = { distanceMs: 0 };
   const services = await startServices(options);
   const { stateDir, secrets, postgres, queues } = services;
   const databases = databaseUrls(loginRoles(secrets), services.pooler.port, options.replicaUrl);
+  const entries = options.entries ?? {};
   const runtimes = new Runtimes({
     stateDir,
-    workers: { port, databases, secrets, variables, queues: services.queuesAddress },
+    workers: { port, databases, secrets, variables, network, queues: services.queuesAddress, entries },
     queues,
     consumersApart: options.consumersApart ?? false,
     onLogs: collector(logs, options.onLog),
@@ -106,6 +115,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     postgres,
     queues,
     variables,
+    network,
     logs,
     ...urlsOf(postgres, secrets),
     runtimePids: () => runtimes.pids,

@@ -3,10 +3,11 @@ import { unstable_getMiniflareWorkerOptions } from "wrangler";
 import type { Region } from "../schema/regions.ts";
 import { bundle, root, workerConfigs, type WorkerName } from "./bundle.ts";
 import type { Consumption } from "./consumption.ts";
+import { queueDelay, withDistance, type Network, type ServiceBinding } from "./distance.ts";
 import { loopback, portState } from "./free-port.ts";
 import type { Consumer } from "./queues/local-queue.ts";
 import { localQueue } from "./queues/plugin.ts";
-import { queueHeader } from "./queues/server.ts";
+import { queueHeaders } from "./queues/server.ts";
 import type { LocalSecrets } from "./secrets.ts";
 
 /** What the Workers of one machine need. JSON: it is sent to the process that runs them. */
@@ -21,6 +22,9 @@ export interface WorkersOptions {
   readonly variables: Readonly<Record<string, string>>;
   /** Where the queues listen, as `127.0.0.1:1234`. */
   readonly queues: string;
+  /** Modules that Workers start from instead of their configured ones, relative to the project's folder. */
+  readonly entries: Readonly<Partial<Record<WorkerName, string>>>;
+  readonly network: Network;
 }
 
 interface DirectSocket {
@@ -37,12 +41,12 @@ export interface DescribedWorkers {
 
 /** Bundles Workers and describes them for Miniflare. The edge, if it is among them, listens on `port` of `localhost` without a proxy in front. */
 export async function describeWorkers(options: WorkersOptions): Promise<DescribedWorkers> {
-  const { names } = options;
-  const scripts = await Promise.all(names.map(bundle));
+  const { names, entries } = options;
+  const scripts = await Promise.all(names.map((name) => bundle(name, entries[name])));
   const sockets = names.includes("domicile-edge") ? await directSockets(options.port) : [];
   const described = names.map((name, at) => workerOptions(name, scripts[at] ?? "", sockets[at] ?? [], options));
   return {
-    workers: described.map(({ worker }) => worker),
+    workers: described.flatMap(({ worker, between }) => [worker, ...between]),
     consumptions: described.flatMap(({ consumptions }) => consumptions),
   };
 }
@@ -59,7 +63,8 @@ async function directSockets(port: number): Promise<DirectSocket[][]> {
 
 function workerOptions(name: WorkerName, script: string, sockets: DirectSocket[], options: WorkersOptions) {
   const databases = options.databases[name];
-  const { queueProducers, queueConsumers, ...declared } = readBindings(name, databases);
+  const { queueProducers, queueConsumers, serviceBindings = {}, ...declared } = readBindings(name, databases);
+  const services = withDistance(name, serviceBindings, options.network);
   const worker = {
     ...declared,
     name,
@@ -73,10 +78,13 @@ function workerOptions(name: WorkerName, script: string, sockets: DirectSocket[]
       name: binding,
       type: localQueue,
       plugin: { package: join(root, "dev/queues/plugin.ts"), name: localQueue },
-      options: { queue: queueName, address: options.queues, header: queueHeader },
+      options: {
+        address: options.queues,
+        headers: queueHeaders(queueName, queueDelay(name, queueName, options.network)),
+      },
     })),
+    serviceBindings: services.bindings,
     hyperdrives: databases,
-    stripCfConnectingIp: false,
     unsafeDirectSockets: sockets,
   };
   const consumptions = Object.entries(queueConsumers ?? {}).map(([queue, consumer]) => ({
@@ -84,13 +92,14 @@ function workerOptions(name: WorkerName, script: string, sockets: DirectSocket[]
     queue,
     consumer,
   }));
-  return { worker, consumptions };
+  return { worker, between: services.workers, consumptions };
 }
 
 /** What wrangler makes of a configuration, as far as this file looks into it. */
 interface Declared extends Record<string, unknown> {
   readonly queueProducers?: Readonly<Record<string, { readonly queueName: string }>>;
   readonly queueConsumers?: Readonly<Record<string, Consumer>>;
+  readonly serviceBindings?: Readonly<Record<string, ServiceBinding>>;
 }
 
 /** A Worker's bindings as its configuration declares them. Wrangler wants connection strings in the environment, and to be quiet. */
@@ -136,6 +145,7 @@ function variables(name: WorkerName, { port, secrets }: WorkersOptions): Record<
     AUDIT_SIGNING_KEY: JSON.stringify(auditSigningKey),
     AUDIT_PUBLIC_KEYS: JSON.stringify(auditPublicKeys(secrets)),
     CHECKPOINT_SECONDS: "2",
+    REFUSAL_WINDOW_SECONDS: "3",
     WEBHOOK_OVERDUE_SECONDS: "3",
     UPSTREAM_TIMEOUT_MS: "2000",
   };

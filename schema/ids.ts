@@ -1,4 +1,4 @@
-import { fromString, getType, toUUID, typeidUnboxed } from "typeid-js";
+import { fromString, getType, typeidUnboxed } from "typeid-js";
 import { z } from "zod";
 
 /** The TypeID prefix of each noun (https://github.com/jetify-com/typeid). */
@@ -41,7 +41,13 @@ export function idSchema(noun: IdNoun): z.ZodString {
     .meta({ example: `${idPrefix[noun]}_01h455vb4pex5vsknk084sn02q` });
 }
 
-/** The time at which an id was made, in epoch milliseconds: UUIDv7 begins with it (RFC 9562 §5.7). */
+/** The alphabet of TypeIDs, a digit of base 32 each (https://github.com/jetify-com/typeid/tree/main/spec). */
+const digits = "0123456789abcdefghjkmnpqrstvwxyz";
+
+/**
+ * The time at which a well-formed id was made, in epoch milliseconds. UUIDv7 begins with it in 48 bits (RFC 9562 §5.7), and a TypeID puts
+ * two zero bits in front: together the first ten of its 26 digits.
+ */
 export function timeOfId(id: string): number {
-  return Number.parseInt(toUUID(fromString(id)).replaceAll("-", "").slice(0, 12), 16);
+  return Array.from(id.slice(-26, -16)).reduce((time, digit) => time * 32 + digits.indexOf(digit), 0);
 }

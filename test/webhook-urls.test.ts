@@ -52,8 +52,10 @@ describe("a hostile URL", () => {
         (sql) => sql`update webhook_endpoints set url = ${url} where id = ${endpoint.id}`,
       );
       const event = await emit(token, { type: "turned.bad", data: {} });
-      await eventually(async () => (await deliveriesOf(token, `event_id=${event.id}`))[0]?.status === "dead_letter");
-      const [delivery] = await deliveriesOf(token, `event_id=${event.id}`);
+      // Another endpoint of this customer gets the event, too.
+      const query = `event_id=${event.id}&endpoint_id=${endpoint.id}`;
+      await eventually(async () => (await deliveriesOf(token, query))[0]?.status === "dead_letter");
+      const [delivery] = await deliveriesOf(token, query);
       expect(delivery).toMatchObject({ parked_for: "url_refused", attempts: [] });
       expect(at(receiver, "/was-good")).toEqual([]);
     } finally {

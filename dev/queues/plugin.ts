@@ -6,7 +6,11 @@ export const localQueue = "domicile-local-queue";
 const bindingSchema = z.object({
   type: z.literal(`unsafe:${localQueue}`),
   dev: z.object({
-    options: z.object({ queue: z.string(), address: z.string(), header: z.string() }),
+    options: z.object({
+      address: z.string(),
+      /** What the broker is told with each request: `queueHeaders` of a queue. */
+      headers: z.record(z.string(), z.string()),
+    }),
   }),
 });
 
@@ -22,8 +26,8 @@ function bindingsOf({ config }: WorkerOptions) {
   });
 }
 
-function serviceOf(queue: string): string {
-  return `${localQueue}:${queue}`;
+function serviceOf(headers: Readonly<Record<string, string>>): string {
+  return [localQueue, ...Object.values(headers)].join(":");
 }
 
 /**
@@ -34,12 +38,15 @@ export const plugins = {
   [localQueue]: {
     options: z.unknown(),
     getBindings: (options: WorkerOptions) =>
-      bindingsOf(options).map(({ name, queue }) => ({ name, queue: { name: serviceOf(queue) } })),
+      bindingsOf(options).map(({ name, headers }) => ({ name, queue: { name: serviceOf(headers) } })),
     getNodeBindings: () => ({}),
     getServices: ({ options }: { readonly options: WorkerOptions }) =>
-      bindingsOf(options).map(({ queue, address, header }) => ({
-        name: serviceOf(queue),
-        external: { address, http: { injectRequestHeaders: [{ name: header, value: queue }] } },
+      bindingsOf(options).map(({ address, headers }) => ({
+        name: serviceOf(headers),
+        external: {
+          address,
+          http: { injectRequestHeaders: Object.entries(headers).map(([name, value]) => ({ name, value })) },
+        },
       })),
   },
 };

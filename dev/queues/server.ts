@@ -1,10 +1,16 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { z } from "zod";
 import { QueueRefuses, type Broker } from "./broker.ts";
 
-/** The header by which a binding names its queue. */
-export const queueHeader = "domicile-queue";
+const queueHeader = "domicile-queue";
+const delayHeader = "domicile-queue-delay-ms";
+
+/** The headers that a binding sends: its queue, and for how many milliseconds a message is under way to it. */
+export function queueHeaders(queue: string, delayMs = 0): Record<string, string> {
+  return { [queueHeader]: queue, ...(delayMs > 0 && { [delayHeader]: String(delayMs) }) };
+}
 
 /** Limits of Cloudflare (https://developers.cloudflare.com/queues/platform/limits/), in bytes and messages. */
 const maximumMessageBytes = 128 * 1000;
@@ -13,6 +19,8 @@ const maximumBatchMessages = 100;
 
 const contentTypeSchema = z.enum(["text", "json", "bytes", "v8"]).default("v8");
 const delaySchema = z.coerce.number().int().min(0).max(86_400).default(0);
+
+const underWaySchema = z.coerce.number().min(0).max(10_000).default(0);
 
 const batchSchema = z.object({
   messages: z
@@ -35,6 +43,8 @@ async function answer(broker: Broker, request: IncomingMessage, response: Server
   try {
     const body = await readAll(request);
     const queue = String(request.headers[queueHeader]);
+    const delayMs = underWaySchema.parse(request.headers[delayHeader]);
+    if (delayMs > 0) await setTimeout(delayMs);
     if (request.url === "/message") takeMessage(broker, queue, request, body);
     else if (request.url === "/batch") takeBatch(broker, queue, request, body);
     else if (request.url === "/metrics") return reply(response, 200, broker.metrics(queue));

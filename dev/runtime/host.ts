@@ -6,6 +6,7 @@ import { root } from "../bundle.ts";
 import type { Consumption } from "../consumption.ts";
 import { processes, type ProcessIdentity } from "../processes.ts";
 import { describeWorkers } from "../workers.ts";
+import { directOutboundBinding } from "./direct-outbound.ts";
 import { dispatcherName } from "./dispatch.ts";
 import type { FromHost, HostOptions, PlainWorker, ToHost } from "./messages.ts";
 
@@ -32,7 +33,8 @@ async function start({ folder, platform, extra }: HostOptions): Promise<void> {
   const workers = [...(described.workers as PlainWorker[]), ...extra];
   const made = new Miniflare(
     convertV4MiniflareOptions({
-      workers: [...workers, dispatcher(workers.map(({ name }) => name))],
+      // The dispatcher is first: see `direct-outbound.ts`.
+      workers: [dispatcher(workers.map(({ name }) => name)), ...workers],
       resourcePersistencePath: folder,
       handleStructuredLogs: collectLog,
       // Miniflare starts workerd again when it ends unexpectedly, and calls this when it runs.
@@ -66,6 +68,7 @@ function dispatcher(names: readonly string[]): PlainWorker {
     compatibilityFlags: ["service_binding_extra_handlers", "unsafe_module"],
     bindings: { TOKEN: token },
     serviceBindings: Object.fromEntries(names.map((name) => [name, name])),
+    unsafeBindings: [directOutboundBinding],
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
   };
 }

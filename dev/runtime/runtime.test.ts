@@ -1,5 +1,7 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -98,6 +100,15 @@ async function startClock(): Promise<{ url: string; firstRequest: Promise<number
   return { url: `http://127.0.0.1:${port}`, firstRequest, close: () => thread.terminate() };
 }
 
+/** A server that responds with 200; resolves `headers` with those of its first request. */
+async function startOrigin(): Promise<{ url: string; headers: Promise<IncomingHttpHeaders>; close(): void }> {
+  const server = createServer((_request, response) => response.end()).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const headers = once(server, "request").then(([request]) => (request as IncomingMessage).headers);
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, headers, close: () => server.close() };
+}
+
 describe("a runtime", { timeout: 60_000 }, () => {
   it("keeps running while a Worker logs 10 MB in a batch and the thread of its owner is blocked", async () => {
     const clock = await startClock();
@@ -120,6 +131,15 @@ describe("a runtime", { timeout: 60_000 }, () => {
     const { url } = addressOf(await start());
     const wrong = { url, token: "wrong" };
     await expect(dispatchScheduled(wrong, "w", new Date(0), "* * * * *")).rejects.toThrow("responded with 401");
+  });
+
+  it("sends what a Worker fetches straight to the network", async () => {
+    const origin = await startOrigin();
+    const result = await dispatchBatch(addressOf(await start()), "w", "q", [messageOf(origin.url)]);
+    expect(result).toMatchObject({ outcome: "ok", explicitAcks: ["m"] });
+    // Miniflare's own Worker for outbound requests adds this header.
+    expect(await origin.headers).not.toHaveProperty("cf-worker");
+    origin.close();
   });
 
   it("is started again after kill -9 of workerd, and then takes batches and cron runs", async () => {

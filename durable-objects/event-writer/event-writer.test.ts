@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { eventNamed, eventWorld as world } from "../test-worker/event-world.ts";
+import { eventually } from "../test-worker/eventually.ts";
 import { EventWriterClient } from "./client.ts";
 
 let name: string;
@@ -23,7 +24,7 @@ describe("the event writer", () => {
     const holding = Promise.withResolvers<void>();
     world.hold = holding.promise;
     const first = writer().accept([eventNamed("first")]);
-    await vi.waitFor(() => expect(world.statements).toEqual([["first"]]));
+    await eventually(() => expect(world.statements).toEqual([["first"]]));
     const others = ids(50).map((id) => writer().accept([eventNamed(id)]));
     await new Promise((over) => setTimeout(over, 50));
     holding.resolve();
@@ -89,7 +90,7 @@ describe("the event writer", () => {
     const holding = Promise.withResolvers<void>();
     world.hold = holding.promise;
     const first = writer().accept([eventNamed("first")]);
-    await vi.waitFor(() => expect(world.statements).toHaveLength(1));
+    await eventually(() => expect(world.statements).toHaveLength(1));
     const waiting = writer().accept(ids(4000).map((id) => eventNamed(id)));
     expect(await writer().accept([eventNamed("late")])).toEqual([{ kind: "unavailable" }]);
     holding.resolve();
@@ -100,7 +101,7 @@ describe("the event writer", () => {
   it("holds up no other event for one whose rows another transaction holds", async () => {
     world.held.add("held");
     const held = writer().accept([eventNamed("held")]);
-    await vi.waitFor(() => expect(world.statements.length).toBeGreaterThan(0));
+    await eventually(() => expect(world.statements.length).toBeGreaterThan(0));
     expect(await writer().accept([eventNamed("free")])).toMatchObject([{ kind: "accepted" }]);
     world.held.clear();
     expect(await held).toMatchObject([{ kind: "accepted", id: "held" }]);
@@ -117,7 +118,7 @@ describe("the event writer", () => {
 
   it("wakes each endpoint once for the commits that were made while a message was sent", async () => {
     await writer().accept([eventNamed("a"), eventNamed("b")]);
-    await vi.waitFor(() => expect(world.enqueued).toEqual([["whe"]]));
+    await eventually(() => expect(world.enqueued).toEqual([["whe"]]));
   });
 });
 

@@ -15,7 +15,8 @@ export default {
     // A client that hangs up ends its request: what it has started must still be recorded.
     ctx.waitUntil(responding);
     const response = await responding;
-    if (edge.calls !== null) response.headers.set("domicile-dev-calls", edge.calls.report());
+    if (edge.calls !== null && raw.headers.has("domicile-dev-calls"))
+      response.headers.set("domicile-dev-calls", edge.calls.report());
     return response;
   },
 } satisfies ExportedHandler<EdgeEnv>;

@@ -45,6 +45,7 @@ export class AuditLog extends AuditLogObject<RegionEnv> {
       ...audit,
       region,
       checkpointMs,
+      now: () => Date.now(),
       store: auditStore(env.DB_AUDIT),
       publish: async (customerId, size, note) => {
         const options = { httpMetadata: { contentType: "text/plain" } };

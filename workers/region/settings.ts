@@ -25,7 +25,7 @@ export interface RegionSettings {
   readonly hashKey: string;
   readonly config: ConfigCache;
   readonly audit: AuditKeys;
-  /** How often a checkpoint of an audit log that has grown is signed, in milliseconds. */
+  /** How long an audit log that has grown may go without a signed checkpoint, in milliseconds. */
   readonly checkpointMs: number;
   /** How many `AuditLog` objects share the region's customers. */
   readonly auditShards: number;
@@ -39,6 +39,8 @@ export interface RegionSettings {
   readonly regionSeals: RegionSeals;
   /** How long an endpoint may take to answer a webhook. */
   readonly webhookTimeoutMs: number;
+  /** How long refusals of a principal are counted before they are recorded together. */
+  readonly refusalWindowMs: number;
   /** How long a delivery may be due before the sweep enqueues it again. */
   readonly webhookOverdueMs: number;
 }
@@ -53,6 +55,7 @@ const envSchema = z.object({
   AUDIT_SHARDS: z.coerce.number().int().min(1).max(256),
   EVENT_SHARDS: z.coerce.number().int().min(1).max(256),
   WEBHOOK_TIMEOUT_MS: z.coerce.number().int().min(1),
+  REFUSAL_WINDOW_SECONDS: z.coerce.number().positive(),
   WEBHOOK_OVERDUE_SECONDS: z.coerce.number().positive(),
   CHECKPOINT_SECONDS: z.coerce.number().positive(),
   SESSION_KEYS: json(z.array(privateKeySchema).min(1)),
@@ -99,6 +102,7 @@ export function settingsOf(env: RegionEnv): RegionSettings {
     sealingKeys: new SealingKeys(customerKeys),
     regionSeals: new RegionSeals(parsed.REGION, parsed.AUDIT_PUBLIC_KEYS, parsed.AUDIT_SEALING_KEYS),
     webhookTimeoutMs: parsed.WEBHOOK_TIMEOUT_MS,
+    refusalWindowMs: parsed.REFUSAL_WINDOW_SECONDS * 1000,
     webhookOverdueMs: parsed.WEBHOOK_OVERDUE_SECONDS * 1000,
     checkpointMs: parsed.CHECKPOINT_SECONDS * 1000,
   };

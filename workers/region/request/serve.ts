@@ -37,9 +37,8 @@ export async function serveCaller(
   asked: Omit<Asked, "match"> & { readonly match: Match },
   { principal, customer, configuration, quota }: Entered,
 ): Promise<Response> {
-  const { request, received, match, env, invocation } = asked;
-  if (match.kind !== "contract")
-    return proxy(request, principal, customer, servedOf(received, principal, quota, invocation), env);
+  const { request, received, match, env } = asked;
+  if (match.kind !== "contract") return proxy(request, received, principal, customer, env);
   const { contract, params } = match;
   authorize(contract.access, principal);
   const contractAsked = { ...asked, match };

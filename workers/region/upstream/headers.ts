@@ -1,5 +1,5 @@
 /** Headers of one hop (RFC 9110 §7.6.1), besides those that `Connection` names. */
-const hopByHop = [
+const hopByHop: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
   "proxy-authenticate",
@@ -9,10 +9,10 @@ const hopByHop = [
   "trailer",
   "transfer-encoding",
   "upgrade",
-];
+]);
 
 /** Request headers that are ours or the edge network's, and no business of an upstream. */
-const withheld = [
+const withheld: ReadonlySet<string> = new Set([
   "authorization",
   "host",
   "forwarded",
@@ -21,7 +21,7 @@ const withheld = [
   "x-forwarded-proto",
   "x-forwarded-host",
   "cdn-loop",
-];
+]);
 
 /** What the upstream is told of a request besides its own headers. */
 export interface UpstreamFacts {
@@ -38,12 +38,16 @@ export interface UpstreamFacts {
  * `Domicile-` or `CF-`, and with the identity that the region signed.
  */
 export function upstreamHeaders(inbound: Headers, facts: UpstreamFacts): Headers {
-  const headers = withoutHop(inbound);
-  for (const name of withheld) headers.delete(name);
-  deletePrefixed(headers, ["domicile-", "cf-"]);
-  const cookie = withoutSession(headers.get("cookie"));
-  if (cookie === null) headers.delete("cookie");
-  else headers.set("cookie", cookie);
+  const headers = copyWithout(
+    inbound,
+    (name) => withheld.has(name) || name.startsWith("domicile-") || name.startsWith("cf-"),
+  );
+  const cookie = headers.get("cookie");
+  if (cookie !== null) {
+    const kept = withoutSession(cookie);
+    if (kept === null) headers.delete("cookie");
+    else headers.set("cookie", kept);
+  }
   headers.set("domicile-identity", facts.identity);
   headers.set("domicile-request-id", facts.requestId);
   headers.set("x-forwarded-for", facts.clientAddress);
@@ -54,8 +58,7 @@ export function upstreamHeaders(inbound: Headers, facts: UpstreamFacts): Headers
 
 /** The headers that come back from an upstream, without those of the hop, ours, and any attempt at our session cookie. */
 export function downstreamHeaders(outbound: Headers): Headers {
-  const headers = withoutHop(outbound);
-  deletePrefixed(headers, ["domicile-", "ratelimit"]);
+  const headers = copyWithout(outbound, (name) => name.startsWith("domicile-") || name.startsWith("ratelimit"));
   const cookies = outbound.getSetCookie();
   if (cookies.length > 0) {
     headers.delete("set-cookie");
@@ -66,20 +69,17 @@ export function downstreamHeaders(outbound: Headers): Headers {
   return headers;
 }
 
-function withoutHop(from: Headers): Headers {
+/** A copy without the headers of the hop, also those that `Connection` names, and without those that are `dropped`. */
+function copyWithout(from: Headers, dropped: (name: string) => boolean): Headers {
+  const connection = from.get("connection")?.toLowerCase().split(",") ?? [];
+  const named = new Set(connection.map((name) => name.trim()));
   const headers = new Headers(from);
-  const named = (from.get("connection") ?? "").split(",").map((name) => name.trim().toLowerCase());
-  for (const name of [...hopByHop, ...named]) if (/^[!#$%&'*+.^_`|~\w-]+$/.test(name)) headers.delete(name);
+  for (const name of from.keys()) if (hopByHop.has(name) || named.has(name) || dropped(name)) headers.delete(name);
   return headers;
 }
 
-function deletePrefixed(headers: Headers, prefixes: readonly string[]): void {
-  for (const name of Array.from(headers.keys()))
-    if (prefixes.some((prefix) => name.startsWith(prefix))) headers.delete(name);
-}
-
-function withoutSession(cookie: string | null): string | null {
-  if (cookie === null) return null;
+/** A `Cookie` header without our session; null if nothing is left. */
+function withoutSession(cookie: string): string | null {
   const kept = cookie.split(";").filter((pair) => !/^\s*__host-session\s*=/i.test(pair));
   return kept.length === 0 ? null : kept.join(";").trim();
 }

@@ -1,7 +1,7 @@
 import type { Customer } from "../../../schema/config.ts";
 import { AppError } from "../../../schema/errors.ts";
 import type { Principal } from "../../../schema/principal.ts";
-import type { Served } from "../../serve/served.ts";
+import type { Received } from "../../serve/receive.ts";
 import { settingsOf } from "../settings.ts";
 import { downstreamHeaders, upstreamHeaders } from "./headers.ts";
 import { upstreamTarget } from "./target.ts";
@@ -13,9 +13,9 @@ import { upstreamTarget } from "./target.ts";
  */
 export async function proxy(
   request: Request,
+  received: Received,
   principal: Principal,
   customer: Customer,
-  served: Served,
   env: RegionEnv,
 ): Promise<Response> {
   if (principal.type === "api_key" && !principal.scopes.includes("api")) {
@@ -23,13 +23,13 @@ export async function proxy(
   }
   const { region, keys, upstreamTimeoutMs } = settingsOf(env);
   const upstream = customer.upstreams[region];
-  const url = new URL(request.url);
+  const { url, requestId, clientAddress } = received;
   const target = upstream === undefined ? null : upstreamTarget(upstream, url.pathname, url.search);
   if (target === null) throw new AppError("not_found");
   const headers = upstreamHeaders(request.headers, {
     identity: await keys.signIdentity(principal, target.origin, Date.now()),
-    requestId: served.requestId,
-    clientAddress: served.clientAddress,
+    requestId,
+    clientAddress,
     host: url.host,
     protocol: url.protocol.slice(0, -1),
   });

@@ -3,12 +3,13 @@
  * says (`//other.example`, `/\other`, `/..`). Null if it would leave the upstream's path.
  */
 export function upstreamTarget(upstream: string, path: string, search: string): URL | null {
-  const base = new URL(upstream);
-  const prefix = base.pathname.replace(/\/+$/, "");
-  const target = new URL(base);
+  const target = new URL(upstream);
+  const { origin } = target;
+  const prefix = target.pathname.replace(/\/+$/, "");
   // Assigning `pathname` never changes the host, and resolves dot segments.
   target.pathname = `${prefix}/${path.replace(/^[/\\]+/, "")}`;
   target.search = search;
-  const inside = target.pathname === prefix || target.pathname.startsWith(`${prefix}/`);
-  return target.origin === base.origin && inside ? target : null;
+  const { pathname } = target;
+  const inside = pathname === prefix || pathname.startsWith(`${prefix}/`);
+  return target.origin === origin && inside ? target : null;
 }
