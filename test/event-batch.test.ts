@@ -22,6 +22,13 @@ afterAll(() => receiver.close());
 
 const path = "/v1/events/batch";
 
+/** An audit record, as far as these tests look at it. */
+interface Recorded {
+  readonly request_id: string;
+  readonly action: string;
+  readonly resource_id: string | null;
+}
+
 /** Sends a batch, and its results if the response has any. */
 async function send(events: readonly unknown[], headers: Record<string, string> = {}) {
   const response = await call<{ results?: EventResult[] }>(path, { method: "POST", token, body: { events }, headers });
@@ -188,21 +195,28 @@ describe("events in flight", () => {
     expect(opened.body).toEqual({ data: "readable" });
   });
 
-  it("are recorded in the audit log as one request", async () => {
-    const { headers } = await send([
+  it("are recorded in the audit log once for each request, wherever they are kept", async () => {
+    const [here, there] = [
       { type: "audit.one", data: 1 },
       { type: "audit.two", data: 2, user_id: european.id },
-    ]);
-    const requestId = headers.get("domicile-request-id");
-    const records = async () => {
-      const { body } = await call<{ data: { request_id: string; outcome: string }[] }>(
-        "/v1/audit-logs?action=event.create_batch&limit=100",
-        { token },
-      );
-      return body.data.filter(({ request_id }) => request_id === requestId);
+    ];
+    const single = await act<{ id: string }>(token, "/v1/events", here);
+    const abroad = await act<{ id: string }>(token, "/v1/events", there);
+    const batches = [await send([here, here]), await send([here, there]), await send([there, there])];
+    const requests = [single, abroad, ...batches].map(({ headers }) => headers.get("domicile-request-id") ?? "");
+    const records = async (): Promise<Recorded[]> => {
+      const { body } = await call<{ data: Recorded[] }>("/v1/audit-logs?limit=100", { token });
+      return body.data.filter(({ request_id }) => requests.includes(request_id));
     };
-    await eventually(async () => (await records()).length > 0);
-    expect(await records()).toMatchObject([{ outcome: "success" }]);
+    await eventually(async () => (await records()).length >= requests.length);
+    const all = await records();
+    const facts = requests.map((id) => all.filter(({ request_id }) => request_id === id));
+    const own = { user_id: owner.id, outcome: "success", ip_address: "127.0.0.1" };
+    expect(facts).toMatchObject([
+      [{ ...own, action: "event.create", resource_id: single.body.id }],
+      [{ ...own, action: "event.create", resource_id: abroad.body.id }],
+      ...batches.map(() => [{ ...own, action: "event.create_batch", resource_id: null }]),
+    ]);
   });
 
   it("fail alone when their region is closed", async () => {

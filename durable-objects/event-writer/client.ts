@@ -1,8 +1,10 @@
-import type { KeyResult, SealedEvent, Verdict } from "./event.ts";
+import type { AuditEntry } from "../../schema/audit/entry.ts";
+import { withTimeout } from "../with-timeout.ts";
+import type { Accepted, KeyResult, SealedEvent } from "./event.ts";
 
 /** The methods of a writer that are called. */
 export interface EventWriterStub {
-  accept(events: SealedEvent[]): Promise<Verdict[]>;
+  accept(events: SealedEvent[], entry: AuditEntry | null): Promise<Accepted>;
   dataKey(customerId: string): Promise<KeyResult>;
 }
 
@@ -22,10 +24,10 @@ export class EventWriterClient {
     this.#stubFor = stubFor;
   }
 
-  /** Has events committed; a verdict for each, in order. */
-  async accept(events: readonly SealedEvent[]): Promise<readonly Verdict[]> {
-    const verdicts = await this.#call((stub) => stub.accept([...events]));
-    return verdicts ?? events.map(() => ({ kind: "unavailable" }));
+  /** Has the events of a request committed, and the request recorded by `entry` if any of them was accepted. */
+  async accept(events: readonly SealedEvent[], entry: AuditEntry | null): Promise<Accepted> {
+    const accepted = await this.#call((stub) => stub.accept([...events], entry));
+    return accepted ?? { verdicts: events.map(() => ({ kind: "unavailable" })), recorded: false };
   }
 
   /** The customer's live data key, wrapped. */
@@ -38,7 +40,7 @@ export class EventWriterClient {
     for (const pauseMs of [...pausesMs, null]) {
       try {
         // oxlint-disable-next-line no-await-in-loop -- one attempt after the other
-        return await before(deadline, method(this.#stubFor()));
+        return await withTimeout(method(this.#stubFor()), deadline - Date.now());
       } catch (error) {
         const name = error instanceof Error ? error.name : typeof error;
         console.warn(JSON.stringify({ level: "warn", event: "events.writer_unreachable", error: name }));
@@ -51,17 +53,5 @@ export class EventWriterClient {
       }
     }
     return null;
-  }
-}
-
-async function before<T>(deadline: number, call: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, failed) => {
-    timer = setTimeout(() => failed(new Error("the event writer took too long")), Math.max(0, deadline - Date.now()));
-  });
-  try {
-    return await Promise.race([call, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,8 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
+import type { AuditEntry } from "../../schema/audit/entry.ts";
 import { Backlog, type Waiting } from "./backlog.ts";
 import { commit, type Clock } from "./commit.ts";
-import type { KeyResult, SealedEvent, Verdict } from "./event.ts";
+import type { Accepted, KeyResult, SealedEvent, Verdict } from "./event.ts";
 import type { EventWriterPorts } from "./ports.ts";
+import { Recorder } from "./recorder.ts";
 import { WakeUps } from "./wake-ups.ts";
 
 /** Bounds what waits and what one commit takes, so that the object stays far below the memory of an isolate. */
@@ -21,25 +23,26 @@ export class EventWriterObject<Env> extends DurableObject<Env> {
   readonly #ports: EventWriterPorts;
   readonly #backlog = new Backlog(limits);
   readonly #wakeUps: WakeUps;
+  readonly #recorder: Recorder;
   #running = false;
 
   constructor(ctx: DurableObjectState, env: Env, ports: EventWriterPorts) {
     super(ctx, env);
     this.#ports = ports;
     this.#wakeUps = new WakeUps(ports.enqueue);
+    this.#recorder = new Recorder(ports.record);
   }
 
-  /** Commits events; a verdict for each, in order. Never rejects for an event's sake. */
-  async accept(events: SealedEvent[]): Promise<Verdict[]> {
-    const since = Date.now();
-    const waiting = events.map((event) => {
-      const { promise, resolve } = Promise.withResolvers<Verdict>();
-      return { event, since, promise, settle: resolve };
-    });
-    if (!this.#backlog.add(waiting)) return events.map(() => ({ kind: "unavailable" }));
-    if (!this.#running) this.ctx.waitUntil(this.#run());
-    // Requests of one object share its I/O context, so one may wait for a promise that another resolves (unlike ADR 0009).
-    return Promise.all(waiting.map(({ promise }) => promise));
+  /**
+   * Commits the events of one request. `entry`: the audit record of the request, which is sent if any of them was accepted; it names the
+   * event of a request with one. Never rejects for an event's sake.
+   */
+  async accept(events: SealedEvent[], entry: AuditEntry | null): Promise<Accepted> {
+    const verdicts = await this.#accept(events);
+    const accepted = verdicts.filter((verdict) => verdict.kind === "accepted");
+    if (entry === null || accepted.length === 0) return { verdicts, recorded: false };
+    const resource_id = events.length === 1 ? (accepted[0]?.id ?? null) : null;
+    return { verdicts, recorded: await this.#recorder.add({ ...entry, resource_id }) };
   }
 
   /** The data key that a customer's payloads are to be sealed under. */
@@ -51,6 +54,18 @@ export class EventWriterObject<Env> extends DurableObject<Env> {
       logError("events.no_data_key", error);
       return { kind: "unavailable" };
     }
+  }
+
+  #accept(events: readonly SealedEvent[]): Promise<Verdict[]> {
+    const since = Date.now();
+    const waiting = events.map((event) => {
+      const { promise, resolve } = Promise.withResolvers<Verdict>();
+      return { event, since, promise, settle: resolve };
+    });
+    if (!this.#backlog.add(waiting)) return Promise.resolve(events.map(() => ({ kind: "unavailable" })));
+    if (!this.#running) this.ctx.waitUntil(this.#run());
+    // Requests of one object share its I/O context, so one may wait for a promise that another resolves (unlike ADR 0009).
+    return Promise.all(waiting.map(({ promise }) => promise));
   }
 
   /** Commits until nothing waits. */

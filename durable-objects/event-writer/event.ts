@@ -55,6 +55,12 @@ export type Verdict =
   | { readonly kind: "unknown_user" | "idempotency_mismatch" | "stale_key" | "copies_unknown" | "unavailable" }
   | { readonly kind: "refused"; readonly code: string };
 
+/** The result of a request's events, in order, and whether the request's audit record is durable. */
+export interface Accepted {
+  readonly verdicts: readonly Verdict[];
+  readonly recorded: boolean;
+}
+
 /** A customer's data key, wrapped by the region's key ring. */
 export interface WrappedKey {
   readonly version: number;

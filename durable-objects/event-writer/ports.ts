@@ -1,3 +1,4 @@
+import type { AuditEntry } from "../../schema/audit/entry.ts";
 import type { DueDelivery } from "../../schema/webhooks/message.ts";
 import type { SealedEvent, Verdict, WrappedKey } from "./event.ts";
 
@@ -35,6 +36,8 @@ export interface EventWriterPorts {
   readonly waitMs: number;
   /** Sends a wake-up for the endpoints of these deliveries to the queue; resolves to whether the queue has it. */
   readonly enqueue: (due: readonly DueDelivery[]) => Promise<boolean>;
+  /** Sends audit records; resolves when all of them are durable, rejects when some are not. */
+  readonly record: (entries: readonly AuditEntry[]) => Promise<void>;
   /** Called after each commit. */
   readonly observe: (commit: { readonly events: number; readonly durationMs: number }) => void;
 }

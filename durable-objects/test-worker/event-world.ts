@@ -1,3 +1,4 @@
+import type { AuditEntry } from "../../schema/audit/entry.ts";
 import type { SealedEvent } from "../event-writer/event.ts";
 import type { Attempt, EventWriterPorts, Outcome } from "../event-writer/ports.ts";
 
@@ -17,6 +18,9 @@ class EventWorld {
   /** Set: a statement waits for it before it commits. */
   hold: Promise<void> | null = null;
   readonly enqueued: string[][] = [];
+  /** Audit records of each message: their ids and what they name. */
+  readonly records: string[][] = [];
+  recordsFail = false;
   /** How often the writer said that nothing waits. */
   releases = 0;
 
@@ -24,9 +28,10 @@ class EventWorld {
     this.committed.clear();
     this.statements.length = 0;
     this.enqueued.length = 0;
+    this.records.length = 0;
     this.poisonous.clear();
     this.held.clear();
-    Object.assign(this, { state: "available", hold: null, releases: 0 });
+    Object.assign(this, { state: "available", hold: null, releases: 0, recordsFail: false });
   }
 
   /** `abort` ends the object that has the ports. */
@@ -46,6 +51,10 @@ class EventWorld {
       enqueue: async (due) => {
         this.enqueued.push(due.map(({ endpoint_id }) => endpoint_id));
         return true;
+      },
+      record: async (entries) => {
+        this.records.push(entries.map(({ id, resource_id }) => `${id} ${resource_id}`));
+        if (this.recordsFail) throw new Error("the queue refused, and the outbox too");
       },
       observe: () => undefined,
     };
@@ -77,6 +86,25 @@ class EventWorld {
 
 /** The one world of a test file. */
 export const eventWorld = new EventWorld();
+
+/** An audit record of a request. */
+export function entryNamed(id: string): AuditEntry {
+  return {
+    id,
+    customer_id: "cus",
+    user_id: "usr",
+    api_key_id: null,
+    action: "event.create",
+    resource_type: "event",
+    resource_id: null,
+    outcome: "success",
+    timestamp: 0,
+    request_id: `req-${id}`,
+    ip_address: null,
+    user_agent: null,
+    detail: null,
+  };
+}
 
 /** An event with nothing in it. */
 export function eventNamed(id: string, change: Partial<SealedEvent> = {}): SealedEvent {

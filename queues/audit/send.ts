@@ -82,6 +82,15 @@ export class AuditSender {
     }
   }
 
+  /** Sends entries now. Resolves when all of them are durable; rejects when neither queue nor outbox took some of them. */
+  async together(region: Region, entries: readonly AuditEntry[]): Promise<void> {
+    const shards = Map.groupBy(entries, ({ customer_id }) => shardOf(customer_id, this.#ports.shards));
+    const messages = Array.from(shards, ([shard, own]) =>
+      packed(own).map((some) => this.#deliver(region, shard, some)),
+    );
+    await Promise.all(messages.flat());
+  }
+
   #take(region: Region, shard: number): readonly AuditEntry[] {
     const name = packName(region, shard);
     const entries = this.#packs.get(name)?.entries ?? [];

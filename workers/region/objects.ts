@@ -10,6 +10,7 @@ import { bury } from "./audit/dead-letters.ts";
 import { checkpointKey, lastCheckpointKey } from "./audit/object-names.ts";
 import { eventStore } from "./events/store.ts";
 import { loadPrincipal } from "./principals/load.ts";
+import { isolateOf } from "./request/isolate.ts";
 import { settingsOf } from "./settings.ts";
 import { courierStore } from "./webhooks/courier-store.ts";
 import { handOver } from "./webhooks/hand-over.ts";
@@ -87,6 +88,7 @@ export class EventWriter extends EventWriterObject<RegionEnv> {
       store: eventStore(env.DB_EVENTS, settings),
       waitMs: 5000,
       enqueue: (due) => handOver(env, due, 0),
+      record: (entries) => isolateOf(env).records.together(settings.region, entries),
       observe: ({ events, durationMs }) =>
         env.METRICS.writeDataPoint({
           indexes: [settings.region],

@@ -1,10 +1,12 @@
 import type {
+  Accepted,
   AcceptedEvent,
   Copies,
   Receivers,
   SealedEvent,
   Verdict,
 } from "../../../durable-objects/event-writer/event.ts";
+import type { AuditEntry } from "../../../schema/audit/entry.ts";
 import { AppError } from "../../../schema/errors.ts";
 import { newId } from "../../../schema/ids.ts";
 import type { Served } from "../../serve/served.ts";
@@ -33,24 +35,28 @@ const sealings = 3;
 export async function acceptEvent(
   customerId: string,
   event: NewEvent,
+  entry: AuditEntry | null,
   served: Served,
   env: RegionEnv,
-): Promise<AcceptedEvent> {
-  const [verdict = { kind: "unavailable" as const }] = await acceptEvents(customerId, [event], served, env);
+): Promise<AcceptedEvent & { readonly recorded: boolean }> {
+  const { verdicts, recorded } = await acceptEvents(customerId, [event], entry, served, env);
+  const [verdict = { kind: "unavailable" as const }] = verdicts;
   if (verdict.kind !== "accepted") throw refusalOf(verdict);
-  return verdict;
+  return { ...verdict, recorded };
 }
 
 /**
  * Seals events and has the customer's writer commit them; a verdict for each, in order. The Worker seals, so that payloads leave it only as
- * ciphertext. `stale_key` and `copies_unknown` are among the verdicts only when trying again did not help.
+ * ciphertext. `stale_key` and `copies_unknown` are among the verdicts only when trying again did not help. `entry`: the audit record of the
+ * request; `recorded` if the writer has made it durable, and no other is to be made.
  */
 export async function acceptEvents(
   customerId: string,
   events: readonly NewEvent[],
+  entry: AuditEntry | null,
   served: Served,
   env: RegionEnv,
-): Promise<readonly Verdict[]> {
+): Promise<Accepted> {
   const { sealingKeys } = settingsOf(env);
   const writer = eventWriterOf(env, customerId);
   const copies = await copiesFor(customerId, served.invocation, env);
@@ -58,6 +64,7 @@ export async function acceptEvents(
   const named = events.map((event) => ({ event, id: newId("event") }));
   const verdicts: Verdict[] = events.map(() => ({ kind: "unavailable" }));
   let missing = [...named.keys()];
+  let recorded = false;
   for (let sealing = 0; sealing < sealings && missing.length > 0; sealing++) {
     // oxlint-disable no-await-in-loop -- there is a second round only after a key was destroyed
     const key = await sealingKeys.of(customerId, async () => {
@@ -69,13 +76,14 @@ export async function acceptEvents(
     const sealed = await Promise.all(
       named.filter((_, at) => missing.includes(at)).map(({ event, id }) => seal(event, id, facts, key, env)),
     );
-    const results = await writer.accept(sealed);
-    for (const [index, at] of missing.entries()) verdicts[at] = results[index] ?? { kind: "unavailable" };
+    const results = await writer.accept(sealed, recorded ? null : entry);
+    recorded ||= results.recorded;
+    for (const [index, at] of missing.entries()) verdicts[at] = results.verdicts[index] ?? { kind: "unavailable" };
     missing = missing.filter((at) => verdicts[at]?.kind === "stale_key");
     if (missing.length > 0) sealingKeys.forget(customerId, key);
     // oxlint-enable no-await-in-loop
   }
-  return verdicts;
+  return { verdicts, recorded };
 }
 
 async function seal(

@@ -1,6 +1,6 @@
 import type { Verdict } from "../../../../durable-objects/event-writer/event.ts";
 import { AppError } from "../../../../schema/errors.ts";
-import { newEventSchema, type createEvents, type EventResult } from "../../../../schema/http/events.ts";
+import { createEvents, newEventSchema, type EventResult } from "../../../../schema/http/events.ts";
 import type { Region } from "../../../../schema/regions.ts";
 import { refusedResult } from "../../events/refused-result.ts";
 import { logFailure } from "../../../serve/log-failure.ts";
@@ -10,6 +10,7 @@ import { principalOf, type Served } from "../../../serve/served.ts";
 import { validate } from "../../../serve/validate.ts";
 import { acceptEvents, refusalOf, type NewEvent } from "../../events/accept.ts";
 import { newEventOf } from "../../events/new-event.ts";
+import { requestEntry } from "../../events/request-entry.ts";
 import { requestName } from "../../events/request-name.ts";
 import { settingsOf } from "../../settings.ts";
 import { presentAccepted } from "./create.ts";
@@ -28,7 +29,8 @@ export const handleCreateEvents: Handler<typeof createEvents, RegionEnv> = async
   const read = await readEvents(body.events, served, env);
   const events = read.flatMap((one) => (one.kind === "event" ? [one.event] : []));
   const { customer_id: customerId } = principalOf(served);
-  const verdicts = events.length === 0 ? [] : await acceptEvents(customerId, events, served, env);
+  const entry = requestEntry(createEvents, served, region);
+  const { verdicts, recorded } = await acceptEvents(customerId, events, entry, served, env);
   const accepted = verdicts.filter((verdict) => verdict.kind === "accepted");
   let next = 0;
   const results = read.map((one) =>
@@ -36,7 +38,12 @@ export const handleCreateEvents: Handler<typeof createEvents, RegionEnv> = async
   );
   if (accepted.length === 0 && results.some(({ status }) => status === 503)) throw new AppError("unavailable");
   const replayed = accepted.length > 0 && accepted.every(({ repeated }) => repeated);
-  return { status: 200, body: { results }, ...(replayed && { headers: { "idempotent-replayed": "true" } }) };
+  return {
+    status: 200,
+    body: { results },
+    ...(entry !== null && recorded && { recorded: entry.id }),
+    ...(replayed && { headers: { "idempotent-replayed": "true" } }),
+  };
 };
 
 /** Validates the elements of a batch one by one. Each is named by the request's `Idempotency-Key` and its place in the client's batch. */

@@ -1,10 +1,11 @@
 import type { AcceptedEvent } from "../../../../durable-objects/event-writer/event.ts";
-import type { AcceptedEventView, createEvent } from "../../../../schema/http/events.ts";
+import { createEvent, type AcceptedEventView } from "../../../../schema/http/events.ts";
 import type { Region } from "../../../../schema/regions.ts";
 import type { Handler } from "../../../serve/serve.ts";
 import { principalOf } from "../../../serve/served.ts";
 import { acceptEvent } from "../../events/accept.ts";
 import { newEventOf } from "../../events/new-event.ts";
+import { requestEntry } from "../../events/request-entry.ts";
 import { requestName } from "../../events/request-name.ts";
 import { settingsOf } from "../../settings.ts";
 
@@ -13,11 +14,13 @@ export const handleCreateEvent: Handler<typeof createEvent, RegionEnv> = async (
   const { region, hashKey } = settingsOf(env);
   const request = await requestName(served, served.bodyBytes, hashKey);
   const event = newEventOf(body, new TextDecoder().decode(served.bodyBytes), request);
-  const accepted = await acceptEvent(principalOf(served).customer_id, event, served, env);
+  const entry = requestEntry(createEvent, served, region);
+  const accepted = await acceptEvent(principalOf(served).customer_id, event, entry, served, env);
   return {
     status: 202,
     body: presentAccepted(accepted, event.type, region),
     created: accepted.id,
+    ...(entry !== null && accepted.recorded && { recorded: entry.id }),
     ...(accepted.repeated && { headers: { "idempotent-replayed": "true" } }),
   };
 };

@@ -28,7 +28,7 @@ export const handleTestWebhookEndpoint: Handler<typeof testWebhookEndpoint, Regi
     request: await requestName(served, served.bodyBytes, settings.hashKey),
     to: { only: params.id },
   };
-  const accepted = await acceptEvent(principal.customer_id, event, served, env);
+  const accepted = await acceptEvent(principal.customer_id, event, null, served, env);
   if (accepted.deliveryId === null) throw new AppError("conflict", { detail: "The endpoint was deleted meanwhile." });
   return {
     status: 202,
