@@ -1,13 +1,15 @@
 import { configDefaults, defineConfig } from "vitest/config";
 import { FileOrder, ownPlatformFiles } from "./test/file-order.ts";
 
-/** What the files that start platforms share. Two run at a time: they wait more than they compute. */
+/** Files that run at a time, of every project. They wait more than they compute. */
+const maxWorkers = 2;
+
+/** What the files that start platforms share. */
 const platformTests = {
   environment: "node",
   testTimeout: 30_000,
   hookTimeout: 90_000,
-  maxWorkers: 2,
-  sequence: { groupOrder: 1 },
+  maxWorkers,
 } as const;
 
 const own = ownPlatformFiles.map((name) => `test/${name}.test.ts`);
@@ -24,10 +26,12 @@ export default defineConfig({
             "queues/**/*.test.ts",
             "workers/**/*.test.ts",
             "dev/**/*.test.ts",
+            "bench/cost/*.test.ts",
             "test/file-limit/*.test.ts",
           ],
           environment: "node",
           setupFiles: ["test/file-limit/limit.ts"],
+          maxWorkers,
         },
       },
       "*/vitest.config.ts",

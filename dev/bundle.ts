@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
@@ -30,32 +30,46 @@ const ingredients = [
   "tsconfig.json",
 ];
 
-/** Returns a Worker's script, bundled as `wrangler deploy` would upload it. One made from the same sources is used again. */
-export async function bundle(worker: WorkerName): Promise<string> {
+/**
+ * Returns a Worker's script, bundled as `wrangler deploy` would upload it. One made from the same sources is used again. `entry`: a module
+ * of this project to start from instead of the configured one.
+ */
+export async function bundle(worker: WorkerName, entry?: string): Promise<string> {
   const cache = join(root, "node_modules/.cache/domicile");
-  const script = join(cache, `${worker}-${fingerprint(worker)}.js`);
+  const label = entry === undefined ? worker : `${worker}+${basename(entry, ".ts")}`;
+  const script = join(cache, `${label}-${fingerprint(worker, entry)}.js`);
   if (existsSync(script)) return readFileSync(script, "utf8");
   mkdirSync(cache, { recursive: true });
-  const out = mkdtempSync(join(cache, `${worker}-`));
+  const out = mkdtempSync(join(cache, `${label}-`));
   try {
-    const args = ["deploy", "--dry-run", "-c", workerConfigs[worker], "--outdir", out];
+    const args = [
+      "deploy",
+      ...(entry === undefined ? [] : [entry]),
+      "--dry-run",
+      "-c",
+      workerConfigs[worker],
+      "--outdir",
+      out,
+    ];
     await promisify(execFile)(process.execPath, [join(root, "node_modules/wrangler/bin/wrangler.js"), ...args], {
       cwd: root,
       env: { ...process.env, WRANGLER_SEND_METRICS: "false", WRANGLER_LOG: "error" },
     });
-    const contents = readFileSync(join(out, "index.js"), "utf8");
+    const made = join(out, `${basename(entry ?? "index.ts", ".ts")}.js`);
+    const contents = readFileSync(made, "utf8");
     for (const name of readdirSync(cache))
-      if (name.startsWith(`${worker}-`) && name.endsWith(".js")) rmSync(join(cache, name), { force: true });
-    renameSync(join(out, "index.js"), script);
+      if (name.startsWith(`${label}-`) && name.endsWith(".js")) rmSync(join(cache, name), { force: true });
+    renameSync(made, script);
     return contents;
   } finally {
     rmSync(out, { recursive: true, force: true });
   }
 }
 
-function fingerprint(worker: WorkerName): string {
+function fingerprint(worker: WorkerName, entry: string | undefined): string {
   const hash = createHash("sha256");
-  for (const file of [workerConfigs[worker], ...ingredients.flatMap(sourcesUnder)]) {
+  const sources = entry === undefined ? ingredients : [...ingredients, dirname(entry)];
+  for (const file of [workerConfigs[worker], ...sources.flatMap(sourcesUnder)]) {
     hash
       .update(`${file}\0`)
       .update(readFileSync(join(root, file)))

@@ -7,6 +7,7 @@ const regionBindings = {
   DB_REPLICA: "app",
   DB_AUDIT: "audit",
   DB_WEBHOOKS: "webhooks",
+  DB_EVENTS: "events",
   DB_ARCHIVER: "archiver",
 } as const;
 

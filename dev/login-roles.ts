@@ -19,6 +19,7 @@ export function loginRoles(secrets: LocalSecrets): LoginRole[] {
       role(region, "audit", secrets.auditPasswords[region]),
       role(region, "archiver", secrets.archiverPasswords[region]),
       role(region, "webhooks", secrets.webhooksPasswords[region]),
+      role(region, "events", secrets.eventsPasswords[region]),
     ]),
   ];
 }

@@ -38,6 +38,8 @@ export interface Platform {
   runtimePids(): readonly number[];
   /** Stops the Workers and starts them on the same state: every object and every cache is evicted. */
   restartWorkers(how?: "stop" | "kill"): Promise<void>;
+  /** Ends every Durable Object at once, as Cloudflare may end one at any time: their calls fail, their memory is lost. */
+  abortObjects(): Promise<void>;
   /** kill -9 of the runtime of `consumersApart`; the queues and the edge go on. */
   killConsumers(): Promise<void>;
   startConsumers(): Promise<void>;
@@ -60,6 +62,10 @@ export interface PlatformOptions {
   readonly replicaUrl?: string;
   /** Keeps every body that a queue ever accepted, for tests that search them. */
   readonly keepsQueueHistory?: boolean;
+  /** Modules that Workers start from instead of their configured ones, relative to the project's folder. For benchmarks. */
+  readonly entries?: Readonly<Partial<Record<WorkerName, string>>>;
+  /** Variables of every Worker that differ from its configuration, from the first start on. */
+  readonly variables?: Readonly<Record<string, string>>;
   /** Called with each line that a Worker logs. */
   readonly onLog?: (entry: WorkerdStructuredLog) => void;
   /** Called with a sentence when a part of the platform ended unexpectedly and was started again; standard error if not set. */
@@ -74,14 +80,15 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const { port, signal } = options;
   const baseUrl = `http://localhost:${port}`;
   const logs: WorkerdStructuredLog[] = [];
-  const variables: Record<string, string> = {};
+  const variables: Record<string, string> = { ...options.variables };
   const network: Network = { distanceMs: 0 };
   const services = await startServices(options);
   const { stateDir, secrets, postgres, queues } = services;
   const databases = databaseUrls(loginRoles(secrets), services.pooler.port, options.replicaUrl);
+  const entries = options.entries ?? {};
   const runtimes = new Runtimes({
     stateDir,
-    workers: { port, databases, secrets, variables, network, queues: services.queuesAddress },
+    workers: { port, databases, secrets, variables, network, queues: services.queuesAddress, entries },
     queues,
     consumersApart: options.consumersApart ?? false,
     onLogs: collector(logs, options.onLog),
@@ -117,6 +124,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       await runtimes.start();
       await untilHealthy(baseUrl);
     },
+    abortObjects: () => runtimes.abortObjects(),
     killConsumers: () => runtimes.killConsumers(),
     startConsumers: () => runtimes.startConsumers(),
     scheduled: (worker, time, cron = "20 3 * * *") => runtimes.scheduled(worker, time, cron),

@@ -4,7 +4,7 @@ import { workerConfigs, type WorkerName } from "./bundle.ts";
 import { rememberProcesses } from "./orphans.ts";
 import type { ProcessIdentity } from "./processes.ts";
 import type { Broker } from "./queues/broker.ts";
-import { dispatchBatch, dispatchScheduled, type DispatcherAddress } from "./runtime/dispatch.ts";
+import { dispatchAbort, dispatchBatch, dispatchScheduled, type DispatcherAddress } from "./runtime/dispatch.ts";
 import { startRuntime, type Runtime } from "./runtime/runtime.ts";
 import type { WorkersOptions } from "./workers.ts";
 
@@ -82,6 +82,11 @@ export class Runtimes {
     await this.#consumers?.kill();
     await this.#options.queues.stop();
     this.#consumers = null;
+  }
+
+  /** Ends every Durable Object of the Workers that the edge uses. */
+  async abortObjects(): Promise<void> {
+    await dispatchAbort(addressOf(this.#workers));
   }
 
   async scheduled(worker: WorkerName, time: Date, cron: string): Promise<void> {

@@ -24,6 +24,8 @@ export interface LocalSecrets {
   readonly archiverPasswords: Record<Region, string>;
   /** Of the role that delivers webhooks. */
   readonly webhooksPasswords: Record<Region, string>;
+  /** Of the role that writes events. */
+  readonly eventsPasswords: Record<Region, string>;
   /** The password of the demo users. */
   readonly demoPassword: string;
   readonly regions: Record<Region, RegionSecrets>;
@@ -67,6 +69,7 @@ async function newSecrets(): Promise<LocalSecrets> {
     auditPasswords: { us: random(), eu: random() },
     archiverPasswords: { us: random(), eu: random() },
     webhooksPasswords: { us: random(), eu: random() },
+    eventsPasswords: { us: random(), eu: random() },
     demoPassword: `demo-${random().slice(0, 16)}`,
     regions: Object.fromEntries(regions) as LocalSecrets["regions"],
   };

@@ -22,6 +22,8 @@ export interface WorkersOptions {
   readonly variables: Readonly<Record<string, string>>;
   /** Where the queues listen, as `127.0.0.1:1234`. */
   readonly queues: string;
+  /** Modules that Workers start from instead of their configured ones, relative to the project's folder. */
+  readonly entries: Readonly<Partial<Record<WorkerName, string>>>;
   readonly network: Network;
 }
 
@@ -39,8 +41,8 @@ export interface DescribedWorkers {
 
 /** Bundles Workers and describes them for Miniflare. The edge, if it is among them, listens on `port` of `localhost` without a proxy in front. */
 export async function describeWorkers(options: WorkersOptions): Promise<DescribedWorkers> {
-  const { names } = options;
-  const scripts = await Promise.all(names.map(bundle));
+  const { names, entries } = options;
+  const scripts = await Promise.all(names.map((name) => bundle(name, entries[name])));
   const sockets = names.includes("domicile-edge") ? await directSockets(options.port) : [];
   const described = names.map((name, at) => workerOptions(name, scripts[at] ?? "", sockets[at] ?? [], options));
   return {
@@ -143,6 +145,7 @@ function variables(name: WorkerName, { port, secrets }: WorkersOptions): Record<
     AUDIT_SIGNING_KEY: JSON.stringify(auditSigningKey),
     AUDIT_PUBLIC_KEYS: JSON.stringify(auditPublicKeys(secrets)),
     CHECKPOINT_SECONDS: "2",
+    REFUSAL_WINDOW_SECONDS: "3",
     WEBHOOK_OVERDUE_SECONDS: "3",
     UPSTREAM_TIMEOUT_MS: "2000",
   };

@@ -16,6 +16,8 @@ export const forwardedHeader = {
   clientAddress: "domicile-client-address",
   /** `UserHomes` as JSON: what the login directory returned for the user ids that the request names. */
   userHomes: "domicile-user-homes",
+  /** The places in the client's batch of the events in this part of it, as `0,3,7`; absent where the batch was not divided. */
+  positions: "domicile-positions",
 } as const;
 
 /** Headers of a response between Workers. The edge removes all of them. */
@@ -106,6 +108,8 @@ export interface Forwarded {
   readonly clientAddress: string;
   /** Null: the edge did not look, or the directory could not be reached. */
   readonly userHomes: UserHomes | null;
+  /** The places in the client's batch of the events in this part of it; null where the batch was not divided. */
+  readonly positions: readonly number[] | null;
 }
 
 /** Writes the facts of a request into `headers`. ASCII only, because all ids are. */
@@ -114,6 +118,7 @@ export function writeForwarded(headers: Headers, forwarded: Forwarded): void {
   headers.set(forwardedHeader.caller, JSON.stringify(forwarded.caller));
   headers.set(forwardedHeader.clientAddress, forwarded.clientAddress);
   if (forwarded.country !== null) headers.set(forwardedHeader.country, forwarded.country);
+  if (forwarded.positions !== null) headers.set(forwardedHeader.positions, forwarded.positions.join(","));
   if (forwarded.userHomes !== null) headers.set(forwardedHeader.userHomes, JSON.stringify(forwarded.userHomes));
 }
 
@@ -125,6 +130,7 @@ export function readForwarded(headers: Headers): Forwarded {
     caller: callerSchema.parse(JSON.parse(headers.get(forwardedHeader.caller) ?? "null")),
     country: nullableCountry.parse(headers.get(forwardedHeader.country)),
     clientAddress: headers.get(forwardedHeader.clientAddress) ?? "",
+    positions: headers.get(forwardedHeader.positions)?.split(",").map(Number) ?? null,
     userHomes: userHomes === null ? null : userHomesSchema.parse(JSON.parse(userHomes)),
   };
 }

@@ -7,6 +7,7 @@
 --                      CREATE ROLE eu_audit LOGIN PASSWORD '…' IN ROLE domicile_audit;
 --   domicile_archiver  moves old days of the audit log: CREATE ROLE eu_archiver LOGIN PASSWORD '…' IN ROLE domicile_archiver;
 --   domicile_webhooks  delivers webhooks; sees their tables alone: CREATE ROLE eu_webhooks LOGIN PASSWORD '…' IN ROLE domicile_webhooks;
+--   domicile_events    writes events and their deliveries: CREATE ROLE eu_events LOGIN PASSWORD '…' IN ROLE domicile_events;
 do $$
 begin
   if not exists (select from pg_roles where rolname = 'domicile_owner') then
@@ -23,6 +24,9 @@ begin
   end if;
   if not exists (select from pg_roles where rolname = 'domicile_webhooks') then
     create role domicile_webhooks nologin nosuperuser nocreatedb nocreaterole nobypassrls;
+  end if;
+  if not exists (select from pg_roles where rolname = 'domicile_events') then
+    create role domicile_events nologin nosuperuser nocreatedb nocreaterole nobypassrls;
   end if;
 end
 $$;

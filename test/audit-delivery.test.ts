@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ask, expectStatus, type Ask } from "../dev/api.ts";
 import type { Region } from "../schema/regions.ts";
 import { importSealingKey, sealMessage } from "../schema/audit/message.ts";
-import { shardOf } from "../schema/audit/shard.ts";
+import { shardOf } from "../schema/shard.ts";
 import { newId } from "../schema/ids.ts";
 import { rowsOf, withSql, type AuditRow } from "./audit-log-reading.ts";
 import { startOwnPlatform, type OwnPlatform } from "./own-platform.ts";

@@ -10,8 +10,8 @@ export interface OwnWebhooks {
   readonly own: OwnPlatform;
   readonly receiver: Receiver;
   readonly token: string;
-  /** An endpoint at a path of the receiver, for events whose type begins with that path. */
-  endpoint(path: string): Promise<{ readonly id: string; readonly secret: string }>;
+  /** An endpoint at a path of the receiver, for events whose type begins with that path, or whose types are named. */
+  endpoint(path: string, types?: readonly string[]): Promise<{ readonly id: string; readonly secret: string }>;
   /** Emits an event and says its id. */
   emit(type: string, data?: unknown): Promise<string>;
   /** Ids that came to a path. */
@@ -38,8 +38,8 @@ export async function startOwnWebhooks(options: Partial<PlatformOptions> = {}): 
     receiver,
     token,
     at,
-    endpoint: async (path) => {
-      const body = { url: receiver.url + path, event_types: [`${path.slice(1)}.*`] };
+    endpoint: async (path, types = [`${path.slice(1)}.*`]) => {
+      const body = { url: receiver.url + path, event_types: types };
       const request = { method: "POST", token, body };
       const made = await expectStatus<{ id: string; secret: string }>(201, baseUrl, "/v1/webhook-endpoints", request);
       receiver.secrets.set(path, made.body.secret);

@@ -43,9 +43,16 @@ export async function openServerConnection(route: Route, upstreamPort: number): 
   return { socket, key, parameters: Buffer.concat(parameters) };
 }
 
-/** The error for clients when no server connection could be opened: Postgres' own, or 08006. */
+/** SQLSTATE classes by which a client knows that Postgres is unavailable: connection exceptions, resources, operator intervention, system errors. */
+const unavailable = /^(?:08|53|57P|58)/;
+
+/**
+ * The error for clients when no server connection could be opened: Postgres' own, 08004 (Postgres rejected the connection) in place of a code
+ * that means something else in answer to a statement, or 08006.
+ */
 export function connectionFailure(error: unknown): PostgresError {
   const { code, message } = error as { code?: unknown; message?: unknown };
-  if (error instanceof DatabaseError && typeof code === "string") return { code, message: error.message };
+  if (error instanceof DatabaseError && typeof code === "string")
+    return { code: unavailable.test(code) ? code : "08004", message: `${error.message} (${code})` };
   return { code: "08006", message: `cannot connect to Postgres: ${String(message)}` };
 }

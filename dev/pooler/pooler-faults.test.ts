@@ -77,13 +77,19 @@ describe("a client that disappears", () => {
     expect(await lockedBalance()).toBe(100);
   });
 
-  it("while a statement of its transaction runs has the statement cancelled", async () => {
-    const client = await rawClient("bob");
-    client.socket.write(messages.query("begin; update accounts set balance = 0; select pg_sleep(60)"));
-    await pooled.poolWhere("bob", "a busy connection", ({ busy }) => busy === 1);
-    client.socket.destroy();
-    expect(await lockedBalance()).toBe(100);
-  });
+  it.each([0, 0, 0, 1, 1, 2, 4, 20])(
+    "while statements of its transaction run has them cancelled, %d ms after it sent them",
+    async (afterMs) => {
+      const client = await rawClient("bob");
+      client.socket.write(messages.query("begin; update accounts set balance = 0; select pg_sleep(60)"));
+      client.socket.write(messages.query("rollback; begin; update accounts set balance = 1; select pg_sleep(60)"));
+      await new Promise((waited) => {
+        setTimeout(waited, afterMs);
+      });
+      client.socket.destroy();
+      expect(await lockedBalance()).toBe(100);
+    },
+  );
 
   it("without reading takes little memory of the pooler, and frees its connection", async () => {
     const before = (await pooled.pooler.stats()).residentBytes;
@@ -107,17 +113,16 @@ describe("a client that does not read its responses", () => {
     const reader = pooled.client("bob");
     await reader`create sequence runs`;
     const client = await rawClient("bob");
-    const sent = 600;
-    for (let at = 0; at < sent; at += 1) {
-      client.socket.write(messages.query("select nextval('runs'), repeat('x', 60000)"));
+    for (let at = 0; at < 2500; at += 1) {
+      client.socket.write(messages.query("select nextval('runs'), repeat('x', 7900)"));
       // Apart, so that each is a transaction of its own, after which the server connection is free.
       await new Promise((waited) => {
-        setTimeout(waited, 2);
+        setTimeout(waited, 1);
       });
     }
-    // The system's own buffers on both sides take some 10 MB of the 36.
+    // Buffers of the system take 4.4 MB of the 20 on Linux.
     const [row] = await reader`select last_value::int as runs from runs`;
-    expect(row?.["runs"]).toBeLessThan(400);
+    expect(row?.["runs"]).toBeLessThan(1000);
     expect(row?.["runs"]).toBeGreaterThan(1);
     client.socket.destroy();
   });
@@ -136,11 +141,12 @@ describe("Postgres", () => {
     await expect(kept`select ${1}::int`).rejects.toMatchObject({ code: "08006" });
     await expect(pooled.client("bob")`select 1`).rejects.toMatchObject({ code: "08006" });
     await expect(pooled.client("alice")`select 1`).rejects.toMatchObject({ code: "08006" });
-    expect(Date.now() - started).toBeLessThan(1000);
+    expect(Date.now() - started).toBeLessThan(3000);
     await pooled.server.start();
     expect(await kept`select ${1}::int as one`).toEqual([{ one: 1 }]);
     expect(await pooled.client("alice")`select 1 as one`).toEqual([{ one: 1 }]);
-  });
+    // Postgres repeats its log after a crash, which takes seconds on a busy machine.
+  }, 30_000);
 
   it("with a backend that does not answer goes on with its other ones", async () => {
     const stuck = pooled.client("bob");

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { cancelStatement } from "./cancel.ts";
+import { cancelStatement, endSession } from "./cancel.ts";
 import { Exchange, isCompletion } from "./exchange.ts";
 import { MessageSplitter } from "./message-splitter.ts";
 import type { OpenedConnection } from "./open-server-connection.ts";
@@ -101,11 +101,11 @@ export class ServerConnection {
 
   /** The client has disconnected with an open transaction or an unfinished statement. Ends both. */
   abandon(): void {
-    const isWorking = this.#exchange?.isAnswered === false;
     this.#user = null;
-    // A backend that runs a statement does not notice that its client has disconnected, and keeps its locks.
-    if (isWorking && !this.#isClosed) void cancelStatement(this.#owner.upstreamPort, this.#key);
-    this.close();
+    if (this.#isClosed || this.#exchange?.isAnswered !== false) return this.close();
+    this.#isClosed = true;
+    void endSession(this.#socket, this.#owner.upstreamPort, this.#key);
+    this.#owner.serverClosed(this);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { LocalQueue, type Consumer, type Deliver, type QueueMetrics } from "./local-queue.ts";
+import { LocalQueue, type Consumer, type Deliver, type QueueMetrics, type QueueOperations } from "./local-queue.ts";
 import type { ContentType, StoredMessage } from "./message.ts";
 
 /** A message as it is sent. */
@@ -79,6 +79,13 @@ export class Broker {
   /** What a queue says of itself. */
   metrics(queue: string): QueueMetrics {
     return this.#queue(queue).metrics();
+  }
+
+  /** The billable operations of all queues since the broker was made. */
+  operations(): QueueOperations {
+    const all = Array.from(this.#queues.values(), (queue) => queue.operations);
+    const sum = (kind: keyof QueueOperations): number => all.reduce((total, one) => total + one[kind], 0);
+    return { written: sum("written"), read: sum("read"), deleted: sum("deleted") };
   }
 
   #take(queue: string, messages: readonly StoredMessage[]): void {

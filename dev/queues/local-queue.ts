@@ -29,6 +29,18 @@ export interface QueueMetrics {
   readonly oldestMessageTimestamp: number;
 }
 
+/** Operations as Cloudflare bills them (https://developers.cloudflare.com/queues/platform/pricing/). */
+export interface QueueOperations {
+  readonly written: number;
+  /** Each delivery of a message, those that are repeated included. */
+  readonly read: number;
+  readonly deleted: number;
+}
+
+/** A message is one operation for each 64,000 bytes, about 100 bytes of metadata included. */
+const operationBytes = 64_000;
+const metadataBytes = 100;
+
 /** The pause before a consumer that could not be reached is tried again, in milliseconds. */
 const unreachableMs = 200;
 
@@ -42,6 +54,7 @@ export class LocalQueue {
   #paused = false;
   #timer: NodeJS.Timeout | null = null;
   #underWay: Promise<void> | null = null;
+  #operations: QueueOperations = { written: 0, read: 0, deleted: 0 };
 
   constructor(name: string, file: string) {
     this.#name = name;
@@ -54,6 +67,7 @@ export class LocalQueue {
 
   take(messages: readonly StoredMessage[]): void {
     this.#journal.put(messages);
+    this.#count("written", messages);
     this.#wake();
   }
 
@@ -83,6 +97,19 @@ export class LocalQueue {
       backlogBytes: this.#journal.bytes,
       oldestMessageTimestamp: oldest?.timestamp ?? 0,
     };
+  }
+
+  /** The operations since this queue was opened. */
+  get operations(): QueueOperations {
+    return this.#operations;
+  }
+
+  #count(kind: keyof QueueOperations, messages: readonly StoredMessage[]): void {
+    const operations = messages.map(({ body }) =>
+      Math.ceil((Buffer.byteLength(body, "base64") + metadataBytes) / operationBytes),
+    );
+    const sum = operations.reduce((total, one) => total + one, 0);
+    this.#operations = { ...this.#operations, [kind]: this.#operations[kind] + sum };
   }
 
   /** Sets the clock for the next batch: when it is full, when its oldest message has waited long enough, or when one is due. */
@@ -129,6 +156,7 @@ export class LocalQueue {
     }
     if (batch.length === 0) return;
     const result = await deliver(this.#name, batch);
+    this.#count("read", batch);
     const retryAll = result.retryBatch.retry || (result.outcome !== "ok" && !result.ackAll);
     const retried = new Map(result.retryMessages.map(({ msgId, delaySeconds }) => [msgId, delaySeconds]));
     const acked = new Set(result.explicitAcks);
@@ -141,6 +169,8 @@ export class LocalQueue {
     this.#bury(dead.map((message) => Object.assign({}, message, { attempts: 0, due: Date.now() })));
     this.#journal.put(failed.filter(({ attempts }) => attempts <= maxRetries));
     const kept = new Set(failed.filter(({ attempts }) => attempts <= maxRetries).map(({ id }) => id));
-    this.#journal.remove(batch.map(({ id }) => id).filter((id) => !kept.has(id)));
+    const removed = batch.filter(({ id }) => !kept.has(id));
+    this.#count("deleted", removed);
+    this.#journal.remove(removed.map(({ id }) => id));
   }
 }

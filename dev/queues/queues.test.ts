@@ -69,6 +69,18 @@ describe("a local queue", () => {
     expect(batches.map((batch) => batch.length)).toEqual([10, 10, 5]);
     expect(batches.flat()).toEqual(Array.from({ length: 25 }, (_, at) => String(at)));
     expect(broker.metrics("q")).toEqual({ backlogCount: 0, backlogBytes: 0, oldestMessageTimestamp: 0 });
+    expect(broker.operations()).toEqual({ written: 25, read: 25, deleted: 25 });
+  });
+
+  it("counts an operation for each 64,000 bytes with the metadata, and a read for each delivery", async () => {
+    send("x".repeat(63_900), "x".repeat(63_901));
+    let deliveries = 0;
+    broker.consume("q", { maxBatchTimeout: 0, maxRetries: 2 }, async () => {
+      deliveries += 1;
+      return deliveries === 1 ? { ...acked, retryBatch: { retry: true } } : acked;
+    });
+    await eventually(() => deliveries === 2 && broker.metrics("q").backlogCount === 0);
+    expect(broker.operations()).toEqual({ written: 3, read: 6, deleted: 3 });
   });
 
   it("counts a failed delivery, and none that reached nobody; what has used up its retries goes to the dead letters", async () => {

@@ -45,6 +45,11 @@ export async function dispatchScheduled(
   if (outcome !== "ok") throw new Error(`scheduled() of ${worker} ended with the outcome ${outcome}`);
 }
 
+/** Ends every Durable Object at once: their calls fail, their memory is lost. Rejects when the Workers cannot be reached. */
+export async function dispatchAbort(to: DispatcherAddress): Promise<void> {
+  await post(to, "abort", {});
+}
+
 async function post({ url, token }: DispatcherAddress, path: string, body: unknown): Promise<unknown> {
   const response = await fetch(`${url}/${path}`, {
     method: "POST",

@@ -1,9 +1,12 @@
+import unsafe from "workerd:unsafe";
+
 // The dispatcher: a Worker of this machine only. It receives queue batches and cron runs over plain HTTP and passes them to the handlers of
 // the other Workers through service bindings. Miniflare's own way in, `getWorker().queue()`, blocks the calling thread, and a thread
 // that also drains workerd's output must never block (docs/decisions/0008-platform-on-one-machine.md).
 export default {
   /**
    * `POST /queue/<worker>/<queue>` with messages, or `POST /scheduled/<worker>` with `{time, cron}`; responds with what workerd returns.
+   * `POST /abort` ends every Durable Object at once, as Cloudflare may end one at any time: its calls fail, its memory is lost.
    *
    * @param {Request} request
    * @param {Record<string, any>} env service bindings by Worker name, and `TOKEN`, which every request must carry
@@ -14,6 +17,10 @@ export default {
     const body = await request.json();
     try {
       if (kind === "queue") return Response.json(await env[worker].queue(queue, body.map(readMessage)));
+      if (kind === "abort") {
+        await unsafe.abortAllDurableObjects();
+        return Response.json(null);
+      }
       const { time, cron } = body;
       return Response.json(await env[worker].scheduled({ scheduledTime: new Date(time), cron }));
     } catch (error) {

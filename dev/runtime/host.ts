@@ -65,7 +65,7 @@ function dispatcher(names: readonly string[]): PlainWorker {
     name: dispatcherName,
     modules: [{ type: "ESModule", path: "dispatcher.js", contents }],
     compatibilityDate: "2026-10-01",
-    compatibilityFlags: ["service_binding_extra_handlers"],
+    compatibilityFlags: ["service_binding_extra_handlers", "unsafe_module"],
     bindings: { TOKEN: token },
     serviceBindings: Object.fromEntries(names.map((name) => [name, name])),
     unsafeBindings: [directOutboundBinding],

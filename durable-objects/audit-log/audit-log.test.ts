@@ -6,7 +6,7 @@ import type { AuditEntry } from "../../schema/audit/entry.ts";
 import { leafBytes } from "../../schema/audit/leaf.ts";
 import { sealMessage, type AuditMessage } from "../../schema/audit/message.ts";
 import { newId, timeOfId } from "../../schema/ids.ts";
-import { auditWorld as world } from "../test-worker/audit-world.ts";
+import { auditWorld as world, checkpointMs } from "../test-worker/audit-world.ts";
 import { parseCheckpoint } from "./checkpoint/checkpoint.ts";
 import { appendLeaves, emptyFrontier, rootOf } from "./tree/frontier.ts";
 import { leafHash } from "./tree/hash.ts";
@@ -22,7 +22,9 @@ beforeEach(() => {
   world.mood = "well";
   world.refused = "";
   world.buried.length = 0;
+  world.observed.length = 0;
   world.released = 0;
+  world.aheadMs = 0;
 });
 
 function log(name = shard) {
@@ -39,6 +41,12 @@ function entry(change: Partial<AuditEntry> = {}): AuditEntry {
 
 function seal(entries: readonly AuditEntry[]): Promise<AuditMessage> {
   return sealMessage(entries, { id: newId("message"), region: "eu", shard: 0 }, world.publicKey);
+}
+
+/** Runs the log's alarm when it may go without a checkpoint no longer. */
+function runDueAlarm(): Promise<boolean> {
+  world.aheadMs += checkpointMs;
+  return runDurableObjectAlarm(log());
 }
 
 /** That the tree is of exactly the records that are there, and the last checkpoint is of it. */
@@ -142,6 +150,14 @@ describe("writing", () => {
     await expectWhole();
   });
 
+  it("reports writes together, at most once in ten seconds", async () => {
+    for (let at = 0; at < 3; at++) await log().write([await seal([entry(), entry()])]);
+    expect(world.observed).toEqual([2]);
+    world.aheadMs = 10_000;
+    await log().write([await seal([entry()])]);
+    expect(world.observed).toEqual([2, 5]);
+  });
+
   it("erases as it comes what belongs to a subject whose key is destroyed", async () => {
     world.dataKeys.set(`${customer}/usr_1`, { customerId: customer, subjectId: "usr_1", wrapped: null });
     await log().write([await seal([entry()])]);
@@ -172,9 +188,28 @@ describe("signing", () => {
   it("is done by the alarm when a log has grown", async () => {
     await log().write([await seal([entry()])]);
     expect((await log().stats()).unsigned).toBe(1);
-    await runDurableObjectAlarm(log());
+    await runDueAlarm();
     expect((await log().stats()).unsigned).toBe(0);
     expect(world.bucket.get(customer)).toContain(`${world.originOf(customer)}\n1\n`);
+  });
+
+  it("is done within the hour for a quiet log, and at most every five minutes for one of 1,000 records", async () => {
+    const quiet = newId("customer");
+    await log().write([await seal([entry({ customer_id: quiet })])]);
+    for (let at = 0; at < 10; at++) await log().write([await seal(Array.from({ length: 100 }, () => entry()))]);
+    world.aheadMs = 240_000;
+    await runDurableObjectAlarm(log());
+    expect((await log().stats()).unsigned).toBe(2);
+    world.aheadMs = 310_000;
+    await runDurableObjectAlarm(log());
+    expect(world.bucket.get(customer)).toContain(`${world.originOf(customer)}\n1000\n`);
+    expect(world.bucket.has(quiet)).toBe(false);
+    // After an eviction the time of the first record is still known.
+    await evictDurableObject(log());
+    world.aheadMs = checkpointMs + 10_000;
+    expect(await runDurableObjectAlarm(log())).toBe(true);
+    expect(world.bucket.get(quiet)).toContain(`${world.originOf(quiet)}\n1\n`);
+    expect((await log().stats()).unsigned).toBe(0);
   });
 
   it("is refused to a tree whose newest leaves are gone, or whose signed ones are others, also by another object", async () => {
@@ -197,7 +232,7 @@ describe("signing", () => {
     world.bucket.set(other, "nobody's note\n");
     await log().write([await seal([entry({ customer_id: other })])]);
     await log().write([await seal([entry()])]);
-    await runDurableObjectAlarm(log());
+    await runDueAlarm();
     expect(world.bucket.get(customer)).toContain(world.originOf(customer));
     expect((await log().stats()).unsigned).toBe(1);
   });
@@ -216,7 +251,7 @@ describe("a log that nothing follows for", () => {
     const messages = await Promise.all([seal([entry()]), seal([entry()]), seal([entry()])]);
     await runInDurableObject(log(), (object) => Promise.all(messages.map((message) => object.write([message]))));
     expect(world.released).toBe(1);
-    await runDurableObjectAlarm(log());
+    await runDueAlarm();
     expect(world.released).toBe(2);
     await log().checkpoint(customer);
     expect(world.released).toBe(3);
@@ -236,7 +271,7 @@ describe("a log that nothing follows for", () => {
     const { rows, alarm } = await storageOf();
     expect(rows).toBe(2);
     expect(alarm).not.toBeNull();
-    await runDurableObjectAlarm(log());
+    await runDueAlarm();
     expect(world.log(customer)).toHaveLength(2);
     const signed = await storageOf();
     expect(signed.alarm).toBeNull();

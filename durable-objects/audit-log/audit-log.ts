@@ -4,6 +4,7 @@ import { openMessage, type AuditMessage, type SealingKey } from "../../schema/au
 import type { WriteOutcome } from "../../schema/audit/written.ts";
 import type { Region } from "../../schema/regions.ts";
 import type { KeyWrapping } from "./data-keys.ts";
+import { GrownLogs } from "./grown-logs.ts";
 import { Notary, type NotaryPorts, type Signed } from "./notary.ts";
 import { Outbox } from "./outbox.ts";
 import { Turns } from "./turns.ts";
@@ -14,12 +15,20 @@ export interface AuditLogPorts extends NotaryPorts, KeyWrapping {
   readonly region: Region;
   /** The private keys that messages are sealed to, every one that may still be in a queue. */
   readonly sealingKeys: () => Promise<readonly SealingKey[]>;
-  /** How often a tree that has grown is signed, in milliseconds. */
+  /** How long a tree that has grown may go without a signed checkpoint, in milliseconds. A busy one is signed sooner. */
   readonly checkpointMs: number;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
   /** Hands a message that can never be written to the dead-letter queue. */
   readonly bury: (message: AuditMessage, reason: string) => Promise<void>;
-  /** Told of each write that succeeded. */
-  readonly observe: (written: { readonly entries: number; readonly lagMs: number }) => void;
+  /** Told of the writes that succeeded since it was told last: how many entries, and the longest lag. At most once in ten seconds. */
+  readonly observe: (written: Written) => void;
+}
+
+/** Entries that were written. `lagMs`: from the oldest to its commit, in milliseconds, the longest of several writes. */
+export interface Written {
+  readonly entries: number;
+  readonly lagMs: number;
 }
 
 /** What the log says of itself; since it woke, but for `outbox`. */
@@ -40,6 +49,8 @@ const messagesAtOnce = 20;
 const outboxBatch = 50;
 /** Logs that could not be signed after which an alarm gives up: Postgres or the bucket is away. */
 const maximumFailures = 3;
+/** Each report is billed: writes within this time are reported together, in milliseconds. */
+const observeMs = 10_000;
 /** The pause after the outbox could not be emptied, in milliseconds. */
 const outboxRetryMs = 5000;
 
@@ -54,12 +65,14 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
   readonly #notary: Notary;
   readonly #outbox: Outbox;
   readonly #turns = new Turns(lostMs);
-  /** Customers whose trees have grown since they were signed. */
-  readonly #grown = new Set<string>();
+  readonly #grown: GrownLogs;
   /** Calls under way that use the store. */
   #calls = 0;
   #entries = 0;
   #lagMs: number | null = null;
+  /** Writes that are not reported yet. Those after the last report are lost with the object's memory: metrics are approximate. */
+  #unobserved: Written = { entries: 0, lagMs: 0 };
+  #observedAt = -Infinity;
 
   constructor(ctx: DurableObjectState, env: Env, ports: AuditLogPorts) {
     super(ctx, env);
@@ -67,7 +80,7 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
     this.#writer = new Writer(ports.region, ports.store, ports);
     this.#notary = new Notary(ctx.storage.kv, ports);
     this.#outbox = new Outbox(ctx.storage.sql);
-    for (const [key] of ctx.storage.kv.list({ prefix: "grown:" })) this.#grown.add(key.slice("grown:".length));
+    this.#grown = new GrownLogs(ctx.storage.kv, ports.checkpointMs);
   }
 
   /** Writes the entries of messages; one outcome for each, in order. What is written already is written. Never rejects for one message's sake. */
@@ -88,7 +101,7 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
   /** Keeps a message that the queue did not take; durable when this resolves. */
   async keep(message: AuditMessage): Promise<void> {
     this.#outbox.keep(message);
-    await this.#wakeBy(Date.now());
+    await this.#wakeBy(this.#ports.now());
   }
 
   /** Signs a customer's tree as it is now. Rejects when Postgres or the bucket is away. */
@@ -98,7 +111,7 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
 
   async #sign(customerId: string): Promise<Signed> {
     const signed = await this.#notary.sign(customerId, await this.#writer.frontierOf(customerId));
-    if (signed.kind === "signed") this.#settle(customerId);
+    if (signed.kind === "signed") this.#grown.settle(customerId);
     return signed;
   }
 
@@ -107,14 +120,15 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
     return { outbox: this.#outbox.size, unsigned: this.#grown.size, entries: this.#entries, lagMs: this.#lagMs };
   }
 
-  /** Empties the outbox and signs what has grown. Never rejects: what is left over is what the next alarm is for. */
+  /** Empties the outbox and signs the logs that are due. Never rejects: what is left over is what the next alarm is for. */
   override async alarm(): Promise<void> {
     await this.#withStore(async () => {
       await this.#emptyOutbox().catch((error: unknown) => this.#complain("audit.outbox_stuck", {}, error));
-      await this.#signGrown();
+      await this.#signDue();
     });
-    if (this.#outbox.size > 0) await this.#wakeBy(Date.now() + outboxRetryMs);
-    else if (this.#grown.size > 0) await this.#wakeBy(Date.now() + this.#ports.checkpointMs);
+    const now = this.#ports.now();
+    if (this.#outbox.size > 0) await this.#wakeBy(now + outboxRetryMs);
+    else if (this.#grown.size > 0) await this.#wakeBy(this.#grown.nextAlarm(now));
   }
 
   /** Runs a call that uses the store. The last one to end releases the connection: an open one keeps the object awake and billed. */
@@ -129,19 +143,17 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
     }
   }
 
-  async #signGrown(): Promise<void> {
+  async #signDue(): Promise<void> {
     let failures = 0;
-    const waiting = Array.from(this.#grown);
-    for (const customerId of waiting) {
+    for (const customerId of this.#grown.due(this.#ports.now())) {
       try {
         // oxlint-disable-next-line no-await-in-loop -- one after the other: this is background work
         const signed = await this.#sign(customerId);
-        if (signed.kind === "tampered") this.#settle(customerId);
+        if (signed.kind === "tampered") this.#grown.settle(customerId);
       } catch (error) {
         this.#complain("audit.not_signed", { customer: customerId }, error);
-        // To the end of the line: one that cannot be signed must not keep the others from it.
-        this.#grown.delete(customerId);
-        this.#grown.add(customerId);
+        // A log that cannot be signed must not keep the others from being signed.
+        this.#grown.moveToEnd(customerId);
         failures += 1;
         if (failures >= maximumFailures) return;
       }
@@ -203,21 +215,23 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
   }
 
   async #note(entries: readonly AuditEntry[]): Promise<void> {
-    const lagMs = Math.max(0, ...entries.map((entry) => Date.now() - entry.timestamp));
+    const now = this.#ports.now();
+    const lagMs = Math.max(0, ...entries.map((entry) => now - entry.timestamp));
     this.#entries += entries.length;
     this.#lagMs = lagMs;
-    this.#ports.observe({ entries: entries.length, lagMs });
-    for (const customerId of new Set(entries.map((entry) => entry.customer_id))) {
-      if (this.#grown.has(customerId)) continue;
-      this.#grown.add(customerId);
-      this.ctx.storage.kv.put(`grown:${customerId}`, true);
-    }
-    await this.#wakeBy(Date.now() + this.#ports.checkpointMs);
+    this.#observe({ entries: entries.length, lagMs }, now);
+    const added = Map.groupBy(entries, (entry) => entry.customer_id);
+    const due = Array.from(added, ([customerId, own]) => this.#grown.add(customerId, own.length, now));
+    await this.#wakeBy(Math.min(...due));
   }
 
-  #settle(customerId: string): void {
-    this.#grown.delete(customerId);
-    this.ctx.storage.kv.delete(`grown:${customerId}`);
+  #observe({ entries, lagMs }: Written, now: number): void {
+    const before = this.#unobserved;
+    this.#unobserved = { entries: before.entries + entries, lagMs: Math.max(before.lagMs, lagMs) };
+    if (now - this.#observedAt < observeMs) return;
+    this.#ports.observe(this.#unobserved);
+    this.#unobserved = { entries: 0, lagMs: 0 };
+    this.#observedAt = now;
   }
 
   async #wakeBy(time: number): Promise<void> {

@@ -2,6 +2,7 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { courierWorld as world } from "../test-worker/courier-world.ts";
+import { eventually } from "../test-worker/eventually.ts";
 
 /** How the endpoint answers, by `webhook-id`; it is told how many come at once. */
 let answer: (id: string) => Promise<Response>;
@@ -52,7 +53,7 @@ function storageOf(): Promise<{ alarm: number | null; rows: number }> {
 
 /** Waits until the Courier has nothing left to do for the `times`th time. */
 function untilReleased(times = 1): Promise<void> {
-  return vi.waitFor(() => expect(world.released.get(name)).toBe(times));
+  return eventually(() => expect(world.released.get(name)).toBe(times));
 }
 
 describe("the Courier of an endpoint", () => {
@@ -63,7 +64,7 @@ describe("the Courier of an endpoint", () => {
       return new Response(null, { status: 204 });
     };
     await Promise.all(Array.from({ length: 20 }, () => courier().wake(name)));
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect([...world.deliveries.values()].every(({ status }) => status === "delivered")).toBe(true),
     );
     expect(most).toBe(5);
@@ -74,12 +75,12 @@ describe("the Courier of an endpoint", () => {
     const reading = held();
     world.hold = reading.promise;
     await courier().wake(name);
-    await vi.waitFor(() => expect(world.pulls).toBe(1));
+    await eventually(() => expect(world.pulls).toBe(1));
     world.add("late");
     await courier().wake(name);
     world.hold = null;
     reading.resolve();
-    await vi.waitFor(() => expect(statusOf("late")).toBe("delivered"));
+    await eventually(() => expect(statusOf("late")).toBe("delivered"));
   });
 
   it("posts nothing again whose result Postgres did not take, not even after it was evicted", async () => {
@@ -90,15 +91,15 @@ describe("the Courier of an endpoint", () => {
       return new Response(null, { status: 204 });
     };
     await courier().wake(name);
-    await vi.waitFor(() => expect(posted).toEqual(["once"]));
+    await eventually(() => expect(posted).toEqual(["once"]));
     world.away = true;
     answering.resolve();
-    await vi.waitFor(() => expect(open).toBe(0));
-    await vi.waitFor(() => expect(world.refused).toBe(1));
+    await eventually(() => expect(open).toBe(0));
+    await eventually(() => expect(world.refused).toBe(1));
     await evictDurableObject(courier());
     world.away = false;
     await runDurableObjectAlarm(courier());
-    await vi.waitFor(() => expect(statusOf("once")).toBe("delivered"));
+    await eventually(() => expect(statusOf("once")).toBe("delivered"));
     expect(posted).toEqual(["once"]);
   });
 
@@ -108,7 +109,7 @@ describe("the Courier of an endpoint", () => {
       world.enqueued.length = 0;
       world.add("again", { tries, attempts: tries });
       await courier().wake(name);
-      await vi.waitFor(() => expect(world.enqueued).toHaveLength(1));
+      await eventually(() => expect(world.enqueued).toHaveLength(1));
       // Floored: the rest of the pause, up to a tenth, the Courier waits itself.
       expect(world.enqueued[0]?.delaySeconds).toBeGreaterThanOrEqual(seconds - 1);
       expect(world.enqueued[0]?.delaySeconds).toBeLessThanOrEqual(seconds * 1.1);
@@ -118,7 +119,7 @@ describe("the Courier of an endpoint", () => {
     world.enqueued.length = 0;
     world.add("last", { tries: 5, attempts: 5 });
     await courier().wake(name);
-    await vi.waitFor(() => expect(statusOf("last")).toBe("dead_letter"));
+    await eventually(() => expect(statusOf("last")).toBe("dead_letter"));
     expect(world.enqueued).toEqual([]);
   });
 
@@ -130,12 +131,12 @@ describe("the Courier of an endpoint", () => {
       return new Response(null, { status: 204 });
     };
     await courier().wake(name);
-    await vi.waitFor(() => expect(posted).toEqual(["parked"]));
+    await eventually(() => expect(posted).toEqual(["parked"]));
     const before = world.pulls;
     await new Promise((waited) => setTimeout(waited, 300));
     expect(world.pulls - before).toBeLessThan(5);
     answering.resolve();
-    await vi.waitFor(() => expect(statusOf("parked")).toBe("delivered"));
+    await eventually(() => expect(statusOf("parked")).toBe("delivered"));
   });
 
   it("takes up one dead letter of an endpoint that fails, at the probe, and the others when it answers", async () => {
@@ -146,11 +147,8 @@ describe("the Courier of an endpoint", () => {
     expect(posted).toEqual([]);
     world.failingSince = null;
     await courier().wake(name);
-    await vi.waitFor(
-      () => expect([...world.deliveries.values()].every(({ status }) => status === "delivered")).toBe(true),
-      {
-        timeout: 5000,
-      },
+    await eventually(() =>
+      expect([...world.deliveries.values()].every(({ status }) => status === "delivered")).toBe(true),
     );
     expect(new Set(posted).size).toBe(posted.length);
   });
@@ -159,7 +157,7 @@ describe("the Courier of an endpoint", () => {
     world.add("gone");
     answer = async () => new Response(null, { status: 410 });
     await courier().wake(name);
-    await vi.waitFor(() => expect(world.disabled).toContain("gone"));
+    await eventually(() => expect(world.disabled).toContain("gone"));
     expect(statusOf("gone")).toBe("dead_letter");
   });
 });
@@ -192,10 +190,10 @@ describe("a Courier that has nothing left to do", () => {
       return new Response(null, { status: 204 });
     };
     await courier().wake(name);
-    await vi.waitFor(() => expect(posted).toEqual(["slow"]));
+    await eventually(() => expect(posted).toEqual(["slow"]));
     expect((await storageOf()).alarm).toBeNull();
     const began = Date.now();
-    await vi.waitFor(async () => expect((await storageOf()).alarm).not.toBeNull(), { timeout: 5000 });
+    await eventually(async () => expect((await storageOf()).alarm).not.toBeNull());
     const { alarm, rows } = await storageOf();
     expect((alarm ?? 0) - began).toBeGreaterThan(30_000);
     expect(rows).toBe(2);
@@ -247,8 +245,8 @@ describe("a Courier that dies while it posts", () => {
     world.add("interrupted");
     answer = () => new Promise(() => undefined);
     await courier().wake(name);
-    await vi.waitFor(() => expect(posted).toEqual(["interrupted"]));
-    if (lasting) await vi.waitFor(async () => expect((await storageOf()).alarm).not.toBeNull(), { timeout: 5000 });
+    await eventually(() => expect(posted).toEqual(["interrupted"]));
+    if (lasting) await eventually(async () => expect((await storageOf()).alarm).not.toBeNull());
     await expect(
       runInDurableObject(courier(), (_object, state) => state.abort("killed by the test")),
     ).rejects.toThrow();
@@ -259,15 +257,15 @@ describe("a Courier that dies while it posts", () => {
     await killWhilePosting(false);
     expect((await storageOf()).alarm).toBeNull();
     await courier().wake(name);
-    await vi.waitFor(() => expect(statusOf("interrupted")).toBe("delivered"));
+    await eventually(() => expect(statusOf("interrupted")).toBe("delivered"));
     expect(posted).toEqual(["interrupted", "interrupted"]);
   });
 
   it("posts again by its safety alarm when the work had lasted", async () => {
     await killWhilePosting(true);
     expect(await runDurableObjectAlarm(courier())).toBe(true);
-    await vi.waitFor(() => expect(statusOf("interrupted")).toBe("delivered"));
+    await eventually(() => expect(statusOf("interrupted")).toBe("delivered"));
     expect(posted).toEqual(["interrupted", "interrupted"]);
-    await vi.waitFor(async () => expect((await storageOf()).alarm).toBeNull());
+    await eventually(async () => expect((await storageOf()).alarm).toBeNull());
   });
 });

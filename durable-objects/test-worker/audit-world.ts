@@ -6,6 +6,9 @@ import type { Append, Appended, AuditStore, PlacedRecord, StoredDataKey } from "
 /** How the store behaves at its next appends: as it should, away, or committing and then losing the connection. */
 export type Mood = "well" | "away" | "lost after the commit";
 
+/** How long a log of these tests may go without a checkpoint, in milliseconds. */
+export const checkpointMs = 3_600_000;
+
 /** What stands in for Postgres, the bucket and the keys: it refuses what Postgres would, a key that is taken. */
 class AuditWorld {
   mood: Mood = "well";
@@ -21,6 +24,10 @@ class AuditWorld {
   readonly dataKeys = new Map<string, StoredDataKey>();
   readonly bucket = new Map<string, string>();
   readonly buried: string[] = [];
+  /** How far the clock of the logs is ahead, in milliseconds. */
+  aheadMs = 0;
+  /** The entries of each report of a log. */
+  readonly observed: number[] = [];
   /** How often a log has released its connection. */
   released = 0;
   publicKey!: SealingKey;
@@ -63,8 +70,11 @@ class AuditWorld {
       bury: async (_message, reason) => {
         this.buried.push(reason);
       },
-      checkpointMs: 60_000,
-      observe: () => undefined,
+      checkpointMs,
+      now: () => Date.now() + this.aheadMs,
+      observe: ({ entries }) => {
+        this.observed.push(entries);
+      },
     };
   }
 

@@ -8,6 +8,7 @@ declare namespace Cloudflare {
     GUARD: DurableObjectNamespace<import("./index.ts").TestGuard>;
     AUDIT: DurableObjectNamespace<import("./index.ts").TestAuditLog>;
     COURIER: DurableObjectNamespace<import("./index.ts").TestCourier>;
+    EVENTS: DurableObjectNamespace<import("./index.ts").TestEventWriter>;
     BROKEN: DurableObjectNamespace<import("./index.ts").BrokenGate>;
   }
 }

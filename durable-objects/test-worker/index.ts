@@ -4,11 +4,13 @@ import type { Tier } from "../../schema/config.ts";
 import { AuditLogObject } from "../audit-log/audit-log.ts";
 import { ExpiringCache } from "../expiring-cache.ts";
 import { CourierObject } from "../courier/courier.ts";
+import { EventWriterObject } from "../event-writer/event-writer.ts";
 import { GateObject } from "../gate/gate.ts";
 import { LedgerMemory } from "../gate/ledger-memory.ts";
 import { SignInGuardObject } from "../sign-in-guard/sign-in-guard.ts";
 import { auditWorld } from "./audit-world.ts";
 import { courierWorld } from "./courier-world.ts";
+import { eventWorld } from "./event-world.ts";
 
 /** What stands in for Postgres and configuration: what a test has put there, by principal. */
 export const world = {
@@ -54,6 +56,17 @@ export class TestAuditLog extends AuditLogObject<Cloudflare.Env> {
 export class TestCourier extends CourierObject<Cloudflare.Env> {
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env, courierWorld.ports(ctx.id.name ?? ""));
+  }
+}
+
+/** The event writer with ports into `eventWorld`. */
+export class TestEventWriter extends EventWriterObject<Cloudflare.Env> {
+  constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
+    super(
+      ctx,
+      env,
+      eventWorld.ports(() => ctx.abort("ended on purpose")),
+    );
   }
 }
 

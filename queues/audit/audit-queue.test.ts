@@ -105,6 +105,23 @@ describe("sending", () => {
     expect(world.queued).toHaveLength(1);
   });
 
+  it("packs reads for a whole second also after a change has taken earlier reads along", async () => {
+    const { world, sender, waitUntil } = newSender();
+    const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+    const [first, change, second, third] = [entry(), entry({ action: "me.update" }), entry(), entry()];
+    sender.later("eu", first, waitUntil);
+    await pause(500);
+    await sender.now("eu", change, waitUntil);
+    sender.later("eu", second, waitUntil);
+    await pause(700);
+    sender.later("eu", third, waitUntil);
+    await world.settle();
+    expect(await Promise.all(world.queued.map((message) => idsIn([message])))).toEqual([
+      [first.id, change.id],
+      [second.id, third.id],
+    ]);
+  });
+
   it("hands what the queue refuses to the outbox, the same message", async () => {
     const { world, sender, waitUntil } = newSender();
     world.queueRefuses = true;

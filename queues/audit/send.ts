@@ -1,6 +1,6 @@
 import type { AuditEntry } from "../../schema/audit/entry.ts";
 import { maximumEntries, sealMessage, type AuditMessage, type SealingKey } from "../../schema/audit/message.ts";
-import { shardOf } from "../../schema/audit/shard.ts";
+import { shardOf } from "../../schema/shard.ts";
 import { newId } from "../../schema/ids.ts";
 import type { Region } from "../../schema/regions.ts";
 
@@ -28,13 +28,19 @@ const maximumBytes = 44_000;
 /** Pauses between tries for entries that nobody waits for, in milliseconds: together less than the 30 s of `waitUntil`. */
 const pausesMs = [500, 2000, 6000];
 
+/** Entries that wait to be sent in one message. `since`: when the first of them came, epoch milliseconds. */
+interface Pack {
+  readonly entries: AuditEntry[];
+  readonly since: number;
+}
+
 /**
  * Packs entries of many requests into messages for each region and shard, seals them, and hands them to the queue, or to the outbox at
  * home when the queue does not take them. State is data only: no request waits for another's promise (ADR 0009).
  */
 export class AuditSender {
   readonly #ports: AuditSenderPorts;
-  readonly #waiting = new Map<string, { entries: AuditEntry[]; since: number }>();
+  readonly #packs = new Map<string, Pack>();
 
   constructor(ports: AuditSenderPorts) {
     this.#ports = ports;
@@ -43,16 +49,19 @@ export class AuditSender {
   /** Sends an entry behind the answer, packed with those of the next second. */
   later(region: Region, entry: AuditEntry, waitUntil: WaitUntil): void {
     const shard = shardOf(entry.customer_id, this.#ports.shards);
-    const line = this.#lineOf(region, shard);
+    const name = packName(region, shard);
     const now = Date.now();
-    line.entries.push(entry);
-    if (line.entries.length === 1) {
-      line.since = now;
-      waitUntil(pause(packMs).then(() => this.#flush(region, shard)));
-    } else if (line.entries.length >= maximumEntries || now - line.since > 2 * packMs) {
-      // Late: the request whose timer it was is gone.
-      waitUntil(this.#flush(region, shard));
+    const pack = this.#packs.get(name);
+    if (pack === undefined) {
+      const opened = { entries: [entry], since: now };
+      this.#packs.set(name, opened);
+      // A change may have taken this pack along. Then the timer must not send the next one early.
+      waitUntil(pause(packMs).then(() => (this.#packs.get(name) === opened ? this.#flush(region, shard) : undefined)));
+      return;
     }
+    pack.entries.push(entry);
+    // Late: the request whose timer it was has ended.
+    if (pack.entries.length >= maximumEntries || now - pack.since > 2 * packMs) waitUntil(this.#flush(region, shard));
   }
 
   /**
@@ -73,15 +82,11 @@ export class AuditSender {
     }
   }
 
-  #lineOf(region: Region, shard: number): { entries: AuditEntry[]; since: number } {
-    const name = `${region}/${shard}`;
-    const found = this.#waiting.get(name) ?? { entries: [], since: 0 };
-    this.#waiting.set(name, found);
-    return found;
-  }
-
-  #take(region: Region, shard: number): AuditEntry[] {
-    return this.#lineOf(region, shard).entries.splice(0);
+  #take(region: Region, shard: number): readonly AuditEntry[] {
+    const name = packName(region, shard);
+    const entries = this.#packs.get(name)?.entries ?? [];
+    this.#packs.delete(name);
+    return entries;
   }
 
   async #flush(region: Region, shard: number): Promise<void> {
@@ -119,6 +124,10 @@ export class AuditSender {
       await inTime(this.#ports.keep(region, message));
     }
   }
+}
+
+function packName(region: Region, shard: number): string {
+  return `${region}/${shard}`;
 }
 
 /** Entries in messages of at most a hundred, and of at most the bytes that a message may have. */

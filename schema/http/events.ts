@@ -19,14 +19,52 @@ export const newEventSchema = z
       .optional()
       .meta({ description: "Whom it is about: it is kept in that user's home region. Default: the caller's region." }),
   })
-  .refine((body) => body.data !== undefined, { path: ["data"], message: "is required" });
+  .refine((body) => body.data !== undefined, { path: ["data"], message: "is required" })
+  .meta({ id: "NewEvent" });
 
 /** Why something sealed is opened: it stands in the audit log. */
 export const reasonSchema = textSchema(3, 500).meta({ example: "Support case 4711: the invoice did not arrive." });
 
 const accepted = z
-  .object({ id: idSchema("event"), type: z.string(), created_at: timestamp, region: regionSchema })
+  .object({
+    id: idSchema("event"),
+    type: z.string(),
+    created_at: timestamp,
+    region: regionSchema,
+    deliveries: z.int().meta({
+      description:
+        "To how many endpoints it is delivered. `GET /v1/deliveries?event_id=` lists the deliveries, with those that wait for a disabled endpoint.",
+    }),
+  })
   .meta({ id: "AcceptedEvent" });
+
+/** An event as `POST /v1/events` returns it. */
+export type AcceptedEventView = z.infer<typeof accepted>;
+
+/** The most events in one batch. */
+export const maximumBatchEvents = 100;
+
+const eventResult = z
+  .union([
+    accepted.extend({ status: z.literal(202) }).meta({ id: "AcceptedEventResult" }),
+    z
+      .object({
+        status: z.int().meta({ description: "What `POST /v1/events` would have answered.", example: 422 }),
+        error: z.object({
+          code: z.string(),
+          detail: z.string(),
+          errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+        }),
+      })
+      .meta({ id: "RefusedEventResult" }),
+  ])
+  .meta({ id: "EventResult" });
+
+/** What became of one event of a batch. */
+export type EventResult = z.infer<typeof eventResult>;
+
+/** The results of a batch, in the order of its events. */
+export const batchResultsSchema = z.object({ results: z.array(eventResult) }).meta({ id: "EventResults" });
 
 /** An event without its payload. */
 export const eventSchema = z
@@ -77,6 +115,35 @@ export const createEvent = route({
   bodyLimit: maximumDataBytes + 2048,
   creates: true,
   answers: { 202: { description: "Committed.", schema: accepted } },
+});
+
+/**
+ * Accepts up to a hundred events, each as `createEvent` would: one that is refused keeps no other from being accepted. The body only has
+ * to be an object with an array of the right length; its elements are validated one by one.
+ */
+export const createEvents = route({
+  ...base,
+  method: "POST",
+  path: "/v1/events/batch",
+  operationId: "createEvents",
+  routing: "subjects",
+  summary: "Emit up to 100 events",
+  access: { who: "principal", role: "member", scope: "events:write" },
+  action: "event.create_batch",
+  body: z.strictObject({
+    events: z
+      .array(z.unknown())
+      .min(1)
+      .max(maximumBatchEvents)
+      .meta({
+        description:
+          "Events as in `POST /v1/events`, 5 MiB at most together. With an `Idempotency-Key` each event is named by the key and its place.",
+        items: { $ref: "#/components/schemas/NewEvent" },
+      }),
+  }),
+  bodyLimit: 5 * 1024 * 1024,
+  creates: true,
+  answers: { 200: { description: "A result for each event, in order.", schema: batchResultsSchema } },
 });
 
 /** Lists events of a region, newest first. */
@@ -130,4 +197,4 @@ export const decryptEvent = route({
 });
 
 /** Every route of the noun. */
-export const eventRoutes = [createEvent, listEvents, getEvent, decryptEvent] as const;
+export const eventRoutes = [createEvent, createEvents, listEvents, getEvent, decryptEvent] as const;

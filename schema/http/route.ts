@@ -23,12 +23,13 @@ export type Access =
  * - `region`: the one that `?region=` names, which must be one of the customer's; without it, the caller's.
  * - `any`: the same; without `?region=`, whichever region has what the path names. The caller's is asked first.
  * - `user`: the home of the user whose id is in the path.
- * - `subject`: the home of the user that the body names as `user_id`, at the top or in each of `events`; else the caller's.
+ * - `subject`: the home of the user that the body names as `user_id`; else the caller's.
+ * - `subjects`: each of the body's `events` in the home of the user that it names as `user_id`; else in the caller's.
  * - `new-user`: the home that the body's `region` names, else one by where the request came from.
  * - `each`: every region of the customer, one after the other, until a page is full; `?region=` names one.
  * - `login`: the home that the login directory has for the e-mail address in the body.
  */
-export type Routing = "home" | "region" | "any" | "user" | "subject" | "new-user" | "each" | "login";
+export type Routing = "home" | "region" | "any" | "user" | "subject" | "subjects" | "new-user" | "each" | "login";
 
 /** An answer of a route: what it means and, for JSON, its shape. */
 export interface AnswerContract {

@@ -23,9 +23,9 @@ export const eventFilterSchema = z
   .regex(filterPattern, "must be an event type, a prefix such as invoice.*, or *")
   .meta({ example: "invoice.*" });
 
-/** Whether an endpoint with these filters wants events of a type. */
-export function wantsType(filters: readonly string[], type: string): boolean {
-  return filters.some(
-    (filter) => filter === "*" || filter === type || (filter.endsWith(".*") && type.startsWith(filter.slice(0, -1))),
-  );
+/** Every filter that an event of a type matches: `*`, the type itself, and `prefix.*` for each of its prefixes. */
+export function filtersMatching(type: string): readonly string[] {
+  const names = type.split(".");
+  const prefixes = names.slice(1).map((_, at) => `${names.slice(0, at + 1).join(".")}.*`);
+  return ["*", type, ...prefixes];
 }

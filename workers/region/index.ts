@@ -12,7 +12,7 @@ import { forgetOldEvents } from "./webhooks/forget.ts";
 import { publishAnew } from "./webhooks/publish.ts";
 import { sweep } from "./webhooks/sweep.ts";
 
-export { AuditLog, Courier, Gate, SignInGuard } from "./objects.ts";
+export { AuditLog, Courier, EventWriter, Gate, SignInGuard } from "./objects.ts";
 
 const worker = "region";
 /** How long a night's work may take, in milliseconds: a cron may run for 15 minutes; the next night goes on. */

@@ -1,5 +1,6 @@
 import { AuditLogObject } from "../../durable-objects/audit-log/audit-log.ts";
 import { CourierObject } from "../../durable-objects/courier/courier.ts";
+import { EventWriterObject } from "../../durable-objects/event-writer/event-writer.ts";
 import { GateObject } from "../../durable-objects/gate/gate.ts";
 import { LedgerMemory } from "../../durable-objects/gate/ledger-memory.ts";
 import { SignInGuardObject } from "../../durable-objects/sign-in-guard/sign-in-guard.ts";
@@ -7,6 +8,7 @@ import { withInvocation } from "../serve/invocation.ts";
 import { auditStore } from "./audit/store.ts";
 import { bury } from "./audit/dead-letters.ts";
 import { checkpointKey, lastCheckpointKey } from "./audit/object-names.ts";
+import { eventStore } from "./events/store.ts";
 import { loadPrincipal } from "./principals/load.ts";
 import { settingsOf } from "./settings.ts";
 import { courierStore } from "./webhooks/courier-store.ts";
@@ -43,6 +45,7 @@ export class AuditLog extends AuditLogObject<RegionEnv> {
       ...audit,
       region,
       checkpointMs,
+      now: () => Date.now(),
       store: auditStore(env.DB_AUDIT),
       publish: async (customerId, size, note) => {
         const options = { httpMetadata: { contentType: "text/plain" } };
@@ -71,6 +74,24 @@ export class Courier extends CourierObject<RegionEnv> {
           indexes: [region],
           blobs: ["webhook.try", error ?? "none"],
           doubles: [durationMs],
+        }),
+    });
+  }
+}
+
+/** The event writer of a shard of this region: commits events into the region's Postgres. */
+export class EventWriter extends EventWriterObject<RegionEnv> {
+  constructor(ctx: DurableObjectState, env: RegionEnv) {
+    const settings = settingsOf(env);
+    super(ctx, env, {
+      store: eventStore(env.DB_EVENTS, settings),
+      waitMs: 5000,
+      enqueue: (due) => handOver(env, due, 0),
+      observe: ({ events, durationMs }) =>
+        env.METRICS.writeDataPoint({
+          indexes: [settings.region],
+          blobs: ["event.write"],
+          doubles: [events, durationMs],
         }),
     });
   }

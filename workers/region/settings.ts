@@ -3,6 +3,7 @@ import { sealingPrivateKeySchema, sealingPublicKeySchema } from "../../schema/au
 import { regionNames, regionSchema, type Region } from "../../schema/regions.ts";
 import { ConfigCache } from "../config-cache.ts";
 import { auditKeys, signingKeySchema, type AuditKeys } from "./audit/keys.ts";
+import { SealingKeys } from "./events/sealing-keys.ts";
 import { DataKeyRing, dataKeySchema } from "./sealing/data-key-ring.ts";
 import { RegionSeals } from "./webhooks/region-seals.ts";
 import { CustomerKeys } from "./webhooks/customer-keys.ts";
@@ -24,16 +25,22 @@ export interface RegionSettings {
   readonly hashKey: string;
   readonly config: ConfigCache;
   readonly audit: AuditKeys;
-  /** How often a checkpoint of an audit log that has grown is signed, in milliseconds. */
+  /** How long an audit log that has grown may go without a signed checkpoint, in milliseconds. */
   readonly checkpointMs: number;
   /** How many `AuditLog` objects share the region's customers. */
   readonly auditShards: number;
+  /** How many `EventWriter` objects share the region's customers. */
+  readonly eventShards: number;
   /** Opens and seals what events hold. */
   readonly customerKeys: CustomerKeys;
+  /** The customers' data keys that new events are sealed under. */
+  readonly sealingKeys: SealingKeys;
   /** Seals signing secrets to other regions. */
   readonly regionSeals: RegionSeals;
   /** How long an endpoint may take to answer a webhook. */
   readonly webhookTimeoutMs: number;
+  /** How long refusals of a principal are counted before they are recorded together. */
+  readonly refusalWindowMs: number;
   /** How long a delivery may be due before the sweep enqueues it again. */
   readonly webhookOverdueMs: number;
 }
@@ -46,7 +53,9 @@ const envSchema = z.object({
   CONFIG_REFRESH_SECONDS: z.coerce.number().positive(),
   CONFIG_MAX_AGE_SECONDS: z.coerce.number().positive().max(300),
   AUDIT_SHARDS: z.coerce.number().int().min(1).max(256),
+  EVENT_SHARDS: z.coerce.number().int().min(1).max(256),
   WEBHOOK_TIMEOUT_MS: z.coerce.number().int().min(1),
+  REFUSAL_WINDOW_SECONDS: z.coerce.number().positive(),
   WEBHOOK_OVERDUE_SECONDS: z.coerce.number().positive(),
   CHECKPOINT_SECONDS: z.coerce.number().positive(),
   SESSION_KEYS: json(z.array(privateKeySchema).min(1)),
@@ -67,6 +76,7 @@ export function settingsOf(env: RegionEnv): RegionSettings {
   if (found !== undefined) return found;
   const parsed = envSchema.parse(env, { reportInput: false });
   const dataKeys = new DataKeyRing(parsed.DATA_KEYS);
+  const customerKeys = new CustomerKeys(dataKeys);
   const settings: RegionSettings = {
     region: parsed.REGION,
     environment: parsed.DOMICILE_ENV,
@@ -87,9 +97,12 @@ export function settingsOf(env: RegionEnv): RegionSettings {
       signing: parsed.AUDIT_SIGNING_KEY,
     }),
     auditShards: parsed.AUDIT_SHARDS,
-    customerKeys: new CustomerKeys(dataKeys),
+    eventShards: parsed.EVENT_SHARDS,
+    customerKeys,
+    sealingKeys: new SealingKeys(customerKeys),
     regionSeals: new RegionSeals(parsed.REGION, parsed.AUDIT_PUBLIC_KEYS, parsed.AUDIT_SEALING_KEYS),
     webhookTimeoutMs: parsed.WEBHOOK_TIMEOUT_MS,
+    refusalWindowMs: parsed.REFUSAL_WINDOW_SECONDS * 1000,
     webhookOverdueMs: parsed.WEBHOOK_OVERDUE_SECONDS * 1000,
     checkpointMs: parsed.CHECKPOINT_SECONDS * 1000,
   };

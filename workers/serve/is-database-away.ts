@@ -26,3 +26,20 @@ const awayCodes = new Set([
 /** What workerd says of a socket that does not open or breaks; its errors have no code. */
 const awayMessage =
   /connection attempt failed|proxy request failed|cannot connect to the specified address|stream was cancelled|network connection lost|connection refused/i;
+
+/**
+ * Whether an error says that no connection to Postgres could be had, so that none of the work has reached it: of our own connection, or of
+ * the pooler's (Hyperdrive's, or the one on this machine).
+ */
+export function isNotConnected(error: unknown): boolean {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    const { code } = current as { code?: unknown };
+    if (code === "CONNECT_TIMEOUT" || code === "ECONNREFUSED") return true;
+    if (typeof code === "string" && /^(?:53|57P03|08001|08004)/.test(code)) return true;
+    if (notConnectedMessage.test(current.message)) return true;
+  }
+  return false;
+}
+
+const notConnectedMessage =
+  /connection attempt failed|acquire a connection|proxy request failed|cannot connect to|connection refused/i;

@@ -28,15 +28,39 @@ export async function readJson(
 
 /** The bytes of a request's body; 413 past the limit. */
 export async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
-  const declared = Number(request.headers.get("content-length") ?? 0);
-  if (declared > limit) throw tooLarge(limit);
+  const declared = declaredLength(request);
+  if (declared !== null && declared > limit) throw tooLarge(limit);
+  const bytes = await readFirst(request, declared, limit);
+  if (bytes.byteLength > limit) throw tooLarge(limit);
+  return bytes;
+}
+
+/**
+ * The bytes of a request's body for a Worker that only looks at it and forwards it: where it is longer than the limit, `limit + 1` of
+ * them, so that whoever reads it next refuses it as too long. Null, and nothing is read, where it says that it is too long.
+ */
+export async function readUpTo(request: Request, limit: number): Promise<Uint8Array | null> {
+  const declared = declaredLength(request);
+  if ((declared !== null && declared > limit) || request.body === null) return null;
+  return (await readFirst(request, declared, limit)).subarray(0, limit + 1);
+}
+
+function declaredLength({ headers }: Request): number | null {
+  const declared = headers.get("content-length");
+  return declared !== null && /^\d+$/.test(declared) ? Number(declared) : null;
+}
+
+/** All of a body, or at least `limit + 1` bytes of it. */
+async function readFirst(request: Request, declared: number | null, limit: number): Promise<Uint8Array> {
   if (request.body === null) return new Uint8Array();
+  // HTTP holds a body to its declared length (RFC 9112 §6.3), so it may be read at once: half the CPU of reading in chunks.
+  if (declared !== null) return new Uint8Array(await request.arrayBuffer());
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of request.body as ReadableStream<Uint8Array>) {
-    size += chunk.byteLength;
-    if (size > limit) throw tooLarge(limit);
     chunks.push(chunk);
+    size += chunk.byteLength;
+    if (size > limit) break;
   }
   return concatenate(chunks, size);
 }
@@ -57,20 +81,4 @@ function isJson(contentType: string | null): boolean {
 
 function tooLarge(limit: number): AppError {
   return new AppError("payload_too_large", { detail: `The body may have ${limit} bytes at most.` });
-}
-
-/**
- * The bytes of a request's body for a Worker that only looks at it and forwards it: where it is longer than the limit, `limit + 1` of
- * them, so that whoever reads it next refuses it as too long. Null, and nothing is read, where it says that it is too long.
- */
-export async function readUpTo(request: Request, limit: number): Promise<Uint8Array | null> {
-  if (Number(request.headers.get("content-length") ?? 0) > limit || request.body === null) return null;
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of request.body as ReadableStream<Uint8Array>) {
-    chunks.push(chunk);
-    size += chunk.byteLength;
-    if (size > limit) return concatenate(chunks, size).slice(0, limit + 1);
-  }
-  return concatenate(chunks, size);
 }

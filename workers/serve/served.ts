@@ -21,6 +21,8 @@ export interface Served {
   /** What the Gate counted; null where it was not asked: at sign-in, for operators, and in a peer region. */
   readonly quota: Quota | null;
   readonly idempotencyKey: string | null;
+  /** The places in the client's batch of the events in the body; null where the batch was not divided. */
+  readonly positions: readonly number[] | null;
   /** The body as it came, for comparing repeated requests. */
   readonly bodyBytes: Uint8Array;
   /** The databases of this request, and what continues behind its response. */
@@ -50,7 +52,7 @@ export interface Reply {
 
 /** The facts of a request for a handler that acts for `actor`. Its body is not read yet. */
 export function servedOf(received: Received, actor: Actor | null, quota: Quota | null, invocation: Invocation): Served {
-  const { requestId, caller, country, clientAddress, userAgent, url, idempotencyKey } = received;
+  const { requestId, caller, country, clientAddress, userAgent, url, idempotencyKey, positions } = received;
   return {
     requestId,
     path: url.pathname,
@@ -61,6 +63,7 @@ export function servedOf(received: Received, actor: Actor | null, quota: Quota |
     customerId: caller.kind === "guest" ? (caller.login?.customer_id ?? null) : null,
     quota,
     idempotencyKey,
+    positions,
     bodyBytes: new Uint8Array(),
     invocation,
   };

@@ -30,6 +30,6 @@ export function forward(
     if (name.startsWith("domicile-") || withheld.has(name) || (bodiless && ofBody.has(name))) headers.delete(name);
   }
   headers.set("traceparent", traceparent);
-  writeForwarded(headers, { requestId, caller, country, clientAddress, userHomes });
+  writeForwarded(headers, { requestId, caller, country, clientAddress, userHomes, positions: null });
   return worker.fetch(url.href, { method, headers, body: bodiless ? null : (body ?? raw.body), redirect: "manual" });
 }

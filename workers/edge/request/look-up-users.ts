@@ -24,7 +24,8 @@ export async function lookUpUsers(request: ClientRequest, match: Match, edge: Ed
   switch (contract.routing) {
     case "user":
       return { userHomes: await homesOf([params["id"] ?? ""], request, edge), body: null };
-    case "subject": {
+    case "subject":
+    case "subjects": {
       const body = await readUpTo(request.raw, bodyRules(contract).limit);
       return { userHomes: await homesOf(userIdsIn(body), request, edge), body };
     }

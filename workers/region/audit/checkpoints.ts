@@ -1,6 +1,6 @@
 import { parseCheckpoint } from "../../../durable-objects/audit-log/checkpoint/checkpoint.ts";
 import { formatVerifierKey, openNote } from "../../../durable-objects/audit-log/checkpoint/note.ts";
-import { shardOf } from "../../../schema/audit/shard.ts";
+import { shardOf } from "../../../schema/shard.ts";
 import { AppError } from "../../../schema/errors.ts";
 import { settingsOf } from "../settings.ts";
 import { auditLogOf } from "./log-of.ts";

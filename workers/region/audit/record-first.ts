@@ -1,6 +1,6 @@
 import type { AuditEntry } from "../../../schema/audit/entry.ts";
 import { sealMessage } from "../../../schema/audit/message.ts";
-import { shardOf } from "../../../schema/audit/shard.ts";
+import { shardOf } from "../../../schema/shard.ts";
 import { AppError } from "../../../schema/errors.ts";
 import { newId, timeOfId } from "../../../schema/ids.ts";
 import type { Served } from "../../serve/served.ts";

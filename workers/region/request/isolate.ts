@@ -13,9 +13,6 @@ export interface Isolate {
   readonly refusals: RefusalWindows;
 }
 
-/** For how long refusals of a principal are counted before they are recorded, in milliseconds. */
-const refusalWindowMs = 10_000;
-
 const known = new WeakMap<RegionEnv, Isolate>();
 
 /** The isolate of an environment. */
@@ -26,7 +23,7 @@ export function isolateOf(env: RegionEnv): Isolate {
   const isolate = {
     gates: gateClient(env),
     records,
-    refusals: new RefusalWindows(refusalWindowMs, async (first, kinds, waitUntil) =>
+    refusals: new RefusalWindows(settingsOf(env).refusalWindowMs, async (first, kinds, waitUntil) =>
       records.later(settingsOf(env).region, aggregatedEntry(first, kinds), waitUntil),
     ),
   };

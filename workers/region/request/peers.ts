@@ -26,6 +26,8 @@ export async function askPeer(
   { body, url }: PeerRequest = {},
 ): Promise<Response> {
   const headers = new Headers(request.headers);
+  // The body may be a part of the one that came: its length is then another.
+  if (body !== undefined) headers.delete("content-length");
   writeForwarded(headers, { ...received, caller: { kind: "admitted", actor } });
   const { method } = request;
   const bodiless = method === "GET" || method === "HEAD";

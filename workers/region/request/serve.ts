@@ -14,6 +14,7 @@ import { settingsOf } from "../settings.ts";
 import { proxy } from "../upstream/proxy.ts";
 import { chooseRegions } from "./choose-regions.ts";
 import { refuseClosed, type Configuration } from "./configuration.ts";
+import { divideEvents } from "./divide-events.ts";
 import type { Entered } from "./enter.ts";
 import { listEach } from "./list-each.ts";
 import { askPeer, type PeerRequest } from "./peers.ts";
@@ -45,6 +46,10 @@ export async function serveCaller(
     case "each":
       return listEach(received, customer.allowed_regions, (region, url) =>
         serveIn(region, principal, configuration, contractAsked, { url }, quota),
+      );
+    case "subjects":
+      return divideEvents(contractAsked, principal, (region, divided, body) =>
+        serveIn(region, principal, configuration, divided, { body }, quota),
       );
     case "new-user": {
       const { region, body } = await settleHome(request, received.country, customer);
@@ -96,7 +101,9 @@ export async function serveIn(
   refuseClosed(configuration, region);
   if (region !== settingsOf(env).region) return askPeer(region, actor, request, received, env, change);
   const { url = received.url, body } = change;
-  const { method, headers } = request;
+  const { method } = request;
+  const headers = new Headers(request.headers);
+  if (body !== undefined) headers.delete("content-length");
   const here =
     body === undefined && change.url === undefined
       ? request

@@ -4,72 +4,50 @@ import type { RegionSettings } from "../settings.ts";
 import type { Region } from "../../../schema/regions.ts";
 import { readSecrets, sealSecret, type CarriedSecret } from "./secrets.ts";
 
-/** An endpoint as far as an event must know it. */
-export interface KnownEndpoint {
-  readonly id: string;
-  readonly home_region: Region;
-  readonly version: number;
-  readonly event_types: readonly string[];
-  readonly status: "enabled" | "disabled";
-  /** A copy whose opt-in was taken back, kept for its version. */
-  readonly deleted: boolean;
-}
-
 /**
- * The endpoints that events of this region may go to: its own, and its copies of those of other regions that opted in, brought up to what
- * those have published. Only a higher version changes a copy: what this isolate remembers of global may be older than what another has seen.
+ * Brings the region's copies of endpoints of other regions up to what those have published. Only a higher version changes a copy: what this
+ * isolate remembers of global may be older than what another has seen. Returns whether every copy could be opened.
  */
 export async function refreshCopies(
   sql: TransactionSql,
   settings: RegionSettings,
   customerId: string,
-  known: readonly KnownEndpoint[],
   published: readonly PublishedEndpoint[],
-): Promise<readonly KnownEndpoint[]> {
-  const copies = new Map(known.filter((one) => one.home_region !== settings.region).map((one) => [one.id, one]));
+): Promise<boolean> {
+  const { region } = settings;
+  const copies = await sql<{ id: string; version: number }[]>`
+    select id, version from webhook_endpoints where customer_id = ${customerId} and home_region <> ${region}`;
+  const versions = new Map(copies.map(({ id, version }) => [id, version]));
+  let complete = true;
   for (const { id, version, endpoint } of published) {
-    const copy = copies.get(id);
-    if (version <= (copy?.version ?? -1) || endpoint?.home_region === settings.region) continue;
+    if (version <= (versions.get(id) ?? -1) || endpoint?.home_region === region) continue;
     // oxlint-disable no-await-in-loop -- on one connection, and only when something has changed
-    const now =
-      endpoint === null
-        ? await deleteCopy(sql, settings, customerId, id, version)
-        : await tryCopy(sql, settings, endpoint);
+    if (endpoint === null) await deleteCopy(sql, region, customerId, id, version);
+    else if (!(await tryCopy(sql, settings, endpoint))) complete = false;
     // oxlint-enable no-await-in-loop
-    if (now === null) continue;
-    copies.set(id, now);
   }
-  const own = known.filter((one) => one.home_region === settings.region);
-  return [...own, ...copies.values()].filter((one) => !one.deleted);
+  return complete;
 }
 
-/** Takes a copy out of use: nothing more goes there. Null: there is none. */
+/** Takes a copy, if there is one, out of use: nothing more goes there. */
 async function deleteCopy(
   sql: TransactionSql,
-  { region }: RegionSettings,
+  region: Region,
   customerId: string,
   id: string,
   version: number,
-): Promise<KnownEndpoint | null> {
-  const [row] = await sql<{ home_region: Region }[]>`
+): Promise<void> {
+  await sql`
     update webhook_endpoints set deleted_at = now(), cross_region = null, version = ${version}
-      where customer_id = ${customerId} and id = ${id} and home_region <> ${region} and version < ${version} returning home_region`;
-  return row === undefined
-    ? null
-    : { id, home_region: row.home_region, version, event_types: [], status: "disabled", deleted: true };
+      where customer_id = ${customerId} and id = ${id} and home_region <> ${region} and version < ${version}`;
 }
 
-/** Brings a copy up to date. One that cannot be opened here (sealed to a key that is gone) stays as it was, and does not keep the event from being accepted. */
-async function tryCopy(
-  sql: TransactionSql,
-  settings: RegionSettings,
-  endpoint: CrossRegionEndpoint,
-): Promise<KnownEndpoint | null> {
-  const { id, home_region, version, event_types, status } = endpoint;
+/** Brings a copy up to date. One that cannot be opened here (sealed to a key that is gone) stays as it was; returns whether it could be. */
+async function tryCopy(sql: TransactionSql, settings: RegionSettings, endpoint: CrossRegionEndpoint): Promise<boolean> {
   const secrets = await openSecrets(settings, endpoint);
-  if (secrets === null) return null;
+  if (secrets === null) return false;
   await putCopy(sql, settings, endpoint, secrets);
-  return { id, home_region, version, event_types, status, deleted: false };
+  return true;
 }
 
 async function openSecrets({ region, regionSeals }: RegionSettings, { id, secrets }: CrossRegionEndpoint) {

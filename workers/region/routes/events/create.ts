@@ -1,30 +1,32 @@
-import { AppError } from "../../../../schema/errors.ts";
-import { maximumDataBytes, type createEvent } from "../../../../schema/http/events.ts";
-import { ownTypePrefix } from "../../../../schema/webhooks/event-type.ts";
+import type { AcceptedEvent } from "../../../../durable-objects/event-writer/event.ts";
+import type { AcceptedEventView, createEvent } from "../../../../schema/http/events.ts";
+import type { Region } from "../../../../schema/regions.ts";
 import type { Handler } from "../../../serve/serve.ts";
 import { principalOf } from "../../../serve/served.ts";
-import { invalid } from "../../../serve/validate.ts";
 import { acceptEvent } from "../../events/accept.ts";
-import { rawMember } from "../../events/raw-member.ts";
+import { newEventOf } from "../../events/new-event.ts";
+import { requestName } from "../../events/request-name.ts";
 import { settingsOf } from "../../settings.ts";
 
 /** Accepts an event; 413 for a payload over the limit, 422 for a type of the platform's own. */
 export const handleCreateEvent: Handler<typeof createEvent, RegionEnv> = async ({ body }, served, env) => {
-  if (body.type.startsWith(ownTypePrefix))
-    throw invalid("type", `must not begin with "${ownTypePrefix}", which is the platform's`);
-  const data = rawMember(new TextDecoder().decode(served.bodyBytes), "data");
-  if (data === null) throw invalid("data", "is required");
-  if (Buffer.byteLength(data) > maximumDataBytes) {
-    throw new AppError("payload_too_large", {
-      detail: `The data of an event may have ${maximumDataBytes} bytes at most.`,
-    });
-  }
-  const emission = { type: body.type, userId: body.user_id ?? null, data, to: { except: null } };
-  const { id, type, createdAt, repeated } = await acceptEvent(principalOf(served), emission, served, env);
+  const { region, hashKey } = settingsOf(env);
+  const request = await requestName(served, served.bodyBytes, hashKey);
+  const event = newEventOf(body, new TextDecoder().decode(served.bodyBytes), request);
+  const accepted = await acceptEvent(principalOf(served).customer_id, event, served, env);
   return {
     status: 202,
-    body: { id, type, created_at: createdAt.toISOString(), region: settingsOf(env).region },
-    created: id,
-    ...(repeated && { headers: { "idempotent-replayed": "true" } }),
+    body: presentAccepted(accepted, event.type, region),
+    created: accepted.id,
+    ...(accepted.repeated && { headers: { "idempotent-replayed": "true" } }),
   };
 };
+
+/** An accepted event as the contract has it. */
+export function presentAccepted(
+  { id, createdAt, deliveries }: AcceptedEvent,
+  type: string,
+  region: Region,
+): AcceptedEventView {
+  return { id, type, created_at: new Date(createdAt).toISOString(), region, deliveries };
+}

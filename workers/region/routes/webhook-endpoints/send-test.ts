@@ -4,6 +4,7 @@ import type { Handler } from "../../../serve/serve.ts";
 import { principalOf } from "../../../serve/served.ts";
 import { asCustomer } from "../../database.ts";
 import { acceptEvent } from "../../events/accept.ts";
+import { requestName } from "../../events/request-name.ts";
 import { settingsOf } from "../../settings.ts";
 import { lockEndpoint } from "../../webhook-endpoints/find.ts";
 
@@ -20,15 +21,25 @@ export const handleTestWebhookEndpoint: Handler<typeof testWebhookEndpoint, Regi
   );
   if (endpoint.status === "disabled") throw new AppError("conflict", { detail: "The endpoint is disabled." });
   const data = JSON.stringify({ endpoint_id: params.id, message: "A test of this endpoint." });
-  const emission = { type: "webhook_endpoint.test", userId: null, data, to: { only: params.id } };
-  const { id, type, createdAt, deliveryIds, repeated } = await acceptEvent(principal, emission, served, env);
-  const [deliveryId] = deliveryIds;
-  if (deliveryId === undefined)
-    throw new AppError("conflict", { detail: "The endpoint has just been disabled or deleted." });
+  const event = {
+    type: "webhook_endpoint.test",
+    userId: null,
+    data,
+    request: await requestName(served, served.bodyBytes, settings.hashKey),
+    to: { only: params.id },
+  };
+  const accepted = await acceptEvent(principal.customer_id, event, served, env);
+  if (accepted.deliveryId === null) throw new AppError("conflict", { detail: "The endpoint was deleted meanwhile." });
   return {
     status: 202,
-    body: { id, type, created_at: createdAt.toISOString(), region: settings.region, delivery_id: deliveryId },
-    created: id,
-    ...(repeated && { headers: { "idempotent-replayed": "true" } }),
+    body: {
+      id: accepted.id,
+      type: event.type,
+      created_at: new Date(accepted.createdAt).toISOString(),
+      region: settings.region,
+      delivery_id: accepted.deliveryId,
+    },
+    created: accepted.id,
+    ...(accepted.repeated && { headers: { "idempotent-replayed": "true" } }),
   };
 };

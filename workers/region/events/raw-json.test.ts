@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { rawMember } from "./raw-member.ts";
+import { rawElements, rawMember } from "./raw-json.ts";
 
 /** White space that JSON permits. */
 const space = fc.stringMatching(/^[ \n\r\t]{0,3}$/);
@@ -38,5 +38,25 @@ describe("the source text of a member", () => {
   it("may be as deep as it likes", () => {
     const deep = "[".repeat(200_000) + "]".repeat(200_000);
     expect(rawMember(`{"data":${deep}}`, "data")).toBe(deep);
+  });
+});
+
+describe("the source text of the elements of an array", () => {
+  it.each([
+    ["[]", []],
+    [" [ ] ", []],
+    ["[1]", ["1"]],
+    ['[ 1.50 , "]," , { "a" : [ "}" ] } ,[],null ]', ["1.50", '"],"', '{ "a" : [ "}" ] }', "[]", "null"]],
+  ])("of %s", (text, elements) => {
+    expect(rawElements(text)).toEqual(elements);
+  });
+
+  it("is what was sent, in order", () => {
+    fc.assert(
+      fc.property(fc.array(fc.json(), { maxLength: 10 }), space, (elements, gap) => {
+        const text = `${gap}[${elements.map((one) => gap + one + gap).join(",") || gap}]${gap}`;
+        expect(rawElements(text)).toEqual(elements.map((one) => one.trim()));
+      }),
+    );
   });
 });

@@ -16,6 +16,19 @@ export function rawMember(text: string, name: string): string | null {
   return found;
 }
 
+/** The source text of each element of a JSON array, in order. `text` must be JSON that `JSON.parse` takes, an array. */
+export function rawElements(text: string): string[] {
+  const found: string[] = [];
+  let at = skipSpace(text, skipSpace(text, 0) + 1);
+  while (text[at] !== "]") {
+    const end = endOfValue(text, at);
+    found.push(text.slice(at, end));
+    const next = skipSpace(text, end);
+    at = text[next] === "," ? skipSpace(text, next + 1) : next;
+  }
+  return found;
+}
+
 function skipSpace(text: string, from: number): number {
   let at = from;
   while (text[at] === " " || text[at] === "\n" || text[at] === "\r" || text[at] === "\t") at += 1;
