@@ -69,7 +69,7 @@ function remove(headers: Headers, removed: (name: string) => boolean): void {
   const connection = headers.get("connection")?.toLowerCase().split(",") ?? [];
   const named = new Set(connection.map((name) => name.trim()));
   // A list: the iterator must not see the removals.
-  for (const name of [...headers.keys()])
+  for (const name of Array.from(headers.keys()))
     if (hopByHop.has(name) || named.has(name) || removed(name)) headers.delete(name);
 }
 
