@@ -53,5 +53,6 @@ async function measureLatencies(baseUrl: string, tokens: Readonly<Record<string,
 }
 
 function round(ms: number): number {
-  return Math.round(ms * 10) / 10;
+  // Not -0.
+  return Math.round(ms * 10) / 10 + 0;
 }

@@ -33,6 +33,7 @@ export async function measure(contender: GatewayContender, { seconds, connection
   const { stdout } = await promisify(execFile)("wrk", args, { env: { ...process.env, TOKENS: tokensFile } });
   await untilIdle({ roots: pids }, idleMs);
   const used = cpuSeconds(pids) - before;
+  if (used < 0) throw new Error(`A process of ${contender.name} ended during its turn`);
   hold?.(false);
   await untilIdle({ roots: pids }, idleMs);
   const report = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Record<

@@ -18,9 +18,9 @@ export function finishOwn(response: Response, request: ClientRequest, corsOrigin
 }
 
 function copy(response: Response, { method, requestId }: ClientRequest): Response {
-  const { status, statusText } = response;
-  const headers = new Headers(response.headers);
-  for (const name of internal) headers.delete(name);
-  headers.set("domicile-request-id", requestId);
-  return new Response(method === "HEAD" ? null : response.body, { status, statusText, headers });
+  // A copy: the headers of a fetched response cannot be changed.
+  const copied = new Response(method === "HEAD" ? null : response.body, response);
+  for (const name of internal) copied.headers.delete(name);
+  copied.headers.set("domicile-request-id", requestId);
+  return copied;
 }

@@ -25,10 +25,9 @@ export function forward(
   { caller, userHomes, body }: Forwarding,
 ): Promise<Response> {
   const bodiless = method === "GET" || method === "HEAD";
-  const headers = new Headers();
-  for (const [name, value] of raw.headers) {
-    if (name.startsWith("domicile-") || withheld.has(name) || (bodiless && ofBody.has(name))) continue;
-    headers.append(name, value);
+  const headers = new Headers(raw.headers);
+  for (const name of raw.headers.keys()) {
+    if (name.startsWith("domicile-") || withheld.has(name) || (bodiless && ofBody.has(name))) headers.delete(name);
   }
   headers.set("traceparent", traceparent);
   writeForwarded(headers, { requestId, caller, country, clientAddress, userHomes, positions: null });

@@ -38,10 +38,8 @@ export interface UpstreamFacts {
  * `Domicile-` or `CF-`, and with the identity that the region signed.
  */
 export function upstreamHeaders(inbound: Headers, facts: UpstreamFacts): Headers {
-  const headers = copyWithout(
-    inbound,
-    (name) => withheld.has(name) || name.startsWith("domicile-") || name.startsWith("cf-"),
-  );
+  const headers = new Headers(inbound);
+  remove(headers, (name) => withheld.has(name) || name.startsWith("domicile-") || name.startsWith("cf-"));
   const cookie = headers.get("cookie");
   if (cookie !== null) {
     const kept = withoutSession(cookie);
@@ -56,26 +54,23 @@ export function upstreamHeaders(inbound: Headers, facts: UpstreamFacts): Headers
   return headers;
 }
 
-/** The headers that come back from an upstream, without those of the hop, ours, and any attempt at our session cookie. */
-export function downstreamHeaders(outbound: Headers): Headers {
-  const headers = copyWithout(outbound, (name) => name.startsWith("domicile-") || name.startsWith("ratelimit"));
-  const cookies = outbound.getSetCookie();
-  if (cookies.length > 0) {
-    headers.delete("set-cookie");
-    for (const cookie of cookies) {
-      if (!/^\s*__host-session\s*=/i.test(cookie)) headers.append("set-cookie", cookie);
-    }
-  }
-  return headers;
+/** Removes from an upstream's response the headers of the hop, ours, and any attempt at our session cookie. */
+export function removeWithheld(headers: Headers): void {
+  remove(headers, (name) => name.startsWith("domicile-") || name.startsWith("ratelimit"));
+  const cookies = headers.getSetCookie();
+  const kept = cookies.filter((cookie) => !/^\s*__host-session\s*=/i.test(cookie));
+  if (kept.length === cookies.length) return;
+  headers.delete("set-cookie");
+  for (const cookie of kept) headers.append("set-cookie", cookie);
 }
 
-/** A copy without the headers of the hop, also those that `Connection` names, and without those that are `dropped`. */
-function copyWithout(from: Headers, dropped: (name: string) => boolean): Headers {
-  const connection = from.get("connection")?.toLowerCase().split(",") ?? [];
+/** Removes the headers of the hop, also those that `Connection` names, and those that are `removed`. */
+function remove(headers: Headers, removed: (name: string) => boolean): void {
+  const connection = headers.get("connection")?.toLowerCase().split(",") ?? [];
   const named = new Set(connection.map((name) => name.trim()));
-  const headers = new Headers(from);
-  for (const name of from.keys()) if (hopByHop.has(name) || named.has(name) || dropped(name)) headers.delete(name);
-  return headers;
+  // A list: the iterator must not see the removals.
+  for (const name of Array.from(headers.keys()))
+    if (hopByHop.has(name) || named.has(name) || removed(name)) headers.delete(name);
 }
 
 /** A `Cookie` header without our session; null if nothing is left. */

@@ -3,7 +3,7 @@ import { AppError } from "../../../schema/errors.ts";
 import type { Principal } from "../../../schema/principal.ts";
 import type { Received } from "../../serve/receive.ts";
 import { settingsOf } from "../settings.ts";
-import { downstreamHeaders, upstreamHeaders } from "./headers.ts";
+import { removeWithheld, upstreamHeaders } from "./headers.ts";
 import { upstreamTarget } from "./target.ts";
 
 /**
@@ -36,8 +36,10 @@ export async function proxy(
   // "no-store": the network's cache is nobody's region, and its key has no credential in it, because that is taken off above.
   const init = { method: request.method, headers, redirect: "manual", cache: "no-store" } as const;
   const response = await fetchInTime(target, init, request.body, upstreamTimeoutMs);
-  const { status, statusText, body } = response;
-  return new Response(body, { status, statusText, headers: downstreamHeaders(response.headers) });
+  // A copy: the headers of a fetched response cannot be changed.
+  const returned = new Response(response.body, response);
+  removeWithheld(returned.headers);
+  return returned;
 }
 
 /** Bounds the time until the response's headers, from the last of the request's body. Bodies may stream for as long as they like. */
