@@ -18,7 +18,7 @@ const drainMs = 20_000;
 /** Records of reads are packed for a second, and connections stay open for a second. */
 const settleMs = 2200;
 /** The classes of a region's objects. */
-export const objectClasses = ["Gate", "SignInGuard", "AuditLog", "Courier"];
+export const objectClasses = ["Gate", "SignInGuard", "AuditLog", "Courier", "EventWriter"];
 const classA = ["put", "list", "createMultipartUpload"];
 const classB = ["get", "head"];
 

@@ -1,3 +1,4 @@
+import type { DurableObject } from "cloudflare:workers";
 import * as objects from "../../../workers/region/objects.ts";
 import worker from "../../../workers/region/index.ts";
 import { CallCounter } from "../../../workers/edge/count-calls.ts";
@@ -26,39 +27,26 @@ function counted(env: RegionEnv): RegionEnv {
   return made;
 }
 
-export class Gate extends objects.Gate {
-  constructor(ctx: DurableObjectState, env: RegionEnv) {
-    const meter = new ObjectMeter("Gate", ctx);
-    super(ctx, counted(env));
-    meters.set(this, meter);
-  }
+type ObjectClass = new (ctx: DurableObjectState, env: RegionEnv) => DurableObject<RegionEnv>;
+
+/** A class of the region, whose objects have a meter each. */
+function metered(name: string, base: ObjectClass): ObjectClass {
+  const Metered = class extends base {
+    constructor(ctx: DurableObjectState, env: RegionEnv) {
+      const meter = new ObjectMeter(name, ctx);
+      super(ctx, counted(env));
+      meters.set(this, meter);
+    }
+  };
+  meterMethods(Metered.prototype);
+  return Metered;
 }
 
-export class SignInGuard extends objects.SignInGuard {
-  constructor(ctx: DurableObjectState, env: RegionEnv) {
-    const meter = new ObjectMeter("SignInGuard", ctx);
-    super(ctx, counted(env));
-    meters.set(this, meter);
-  }
-}
-
-export class AuditLog extends objects.AuditLog {
-  constructor(ctx: DurableObjectState, env: RegionEnv) {
-    const meter = new ObjectMeter("AuditLog", ctx);
-    super(ctx, counted(env));
-    meters.set(this, meter);
-  }
-}
-
-export class Courier extends objects.Courier {
-  constructor(ctx: DurableObjectState, env: RegionEnv) {
-    const meter = new ObjectMeter("Courier", ctx);
-    super(ctx, counted(env));
-    meters.set(this, meter);
-  }
-}
-
-for (const { prototype } of [Gate, SignInGuard, AuditLog, Courier]) meterMethods(prototype);
+export const Gate = metered("Gate", objects.Gate);
+export const SignInGuard = metered("SignInGuard", objects.SignInGuard);
+export const AuditLog = metered("AuditLog", objects.AuditLog);
+export const Courier = metered("Courier", objects.Courier);
+export const EventWriter = metered("EventWriter", objects.EventWriter);
 
 /** Lets every method of a class that workerd can call be an event of its object's meter. */
 function meterMethods(prototype: object): void {
