@@ -29,7 +29,7 @@ interface Recorded {
   readonly resource_id: string | null;
 }
 
-/** Sends a batch, and its results if the response has any. */
+/** Sends a batch. `results` is empty if the response has none. */
 async function send(events: readonly unknown[], headers: Record<string, string> = {}) {
   const response = await call<{ results?: EventResult[] }>(path, { method: "POST", token, body: { events }, headers });
   if (response.status === 200) batchResultsSchema.parse(response.body);
@@ -119,7 +119,7 @@ describe("a batch of events", () => {
     expect(opened.body).toEqual({ data: 4 });
   });
 
-  it("is refused as a whole for a body that is none", async () => {
+  it("rejects the whole batch when its body is invalid", async () => {
     for (const body of [{}, { events: [] }, { events: {} }, { events: [1], more: 1 }])
       expect((await act(token, path, body)).status).toBe(422);
     expect((await send(Array.from({ length: 101 }, () => ({ type: "a.b", data: 1 })))).status).toBe(422);

@@ -33,7 +33,7 @@ export async function endSession(socket: Socket, upstreamPort: number, key: Sess
     if (socket.destroyed) return;
     await cancelStatement(upstreamPort, key);
     if (socket.destroyed) return;
-    // A rejection says that the wait is over.
+    // `once` rejects when the time has elapsed: then the statement is cancelled again.
     await once(socket, "close", { signal: AbortSignal.timeout(waitMs) }).catch(() => undefined);
   }
   socket.destroy();

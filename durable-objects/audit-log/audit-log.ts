@@ -3,6 +3,7 @@ import type { AuditEntry } from "../../schema/audit/entry.ts";
 import { openMessage, type AuditMessage, type SealingKey } from "../../schema/audit/message.ts";
 import type { WriteOutcome } from "../../schema/audit/written.ts";
 import type { Region } from "../../schema/regions.ts";
+import { logError } from "../log-error.ts";
 import type { KeyWrapping } from "./data-keys.ts";
 import { GrownLogs } from "./grown-logs.ts";
 import { Notary, type NotaryPorts, type Signed } from "./notary.ts";
@@ -123,7 +124,7 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
   /** Empties the outbox and signs the logs that are due. Never rejects: what is left over is what the next alarm is for. */
   override async alarm(): Promise<void> {
     await this.#withStore(async () => {
-      await this.#emptyOutbox().catch((error: unknown) => this.#complain("audit.outbox_stuck", {}, error));
+      await this.#emptyOutbox().catch((error: unknown) => logError("audit.outbox_stuck", {}, error));
       await this.#signDue();
     });
     const now = this.#ports.now();
@@ -151,7 +152,7 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
         const signed = await this.#sign(customerId);
         if (signed.kind === "tampered") this.#grown.settle(customerId);
       } catch (error) {
-        this.#complain("audit.not_signed", { customer: customerId }, error);
+        logError("audit.not_signed", { customer: customerId }, error);
         // A log that cannot be signed must not keep the others from being signed.
         this.#grown.moveToEnd(customerId);
         failures += 1;
@@ -204,14 +205,9 @@ export class AuditLogObject<Env> extends DurableObject<Env> {
       return { kind: "written" };
     } catch (error) {
       const code = error instanceof Error && "code" in error ? String(error.code) : "";
-      this.#complain("audit.not_written", { entries: entries.length, code }, error);
+      logError("audit.not_written", { entries: entries.length, code }, error);
       return { kind: "away" };
     }
-  }
-
-  #complain(event: string, facts: object, error: unknown): void {
-    const name = error instanceof Error ? error.name : typeof error;
-    console.error(JSON.stringify({ level: "error", event, ...facts, error: name }));
   }
 
   async #note(entries: readonly AuditEntry[]): Promise<void> {

@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { Alarm } from "./alarm.ts";
 import { earlier, parkedDueAt, pendingDueAt, type Schedule } from "./due.ts";
-import { logError } from "./log-error.ts";
+import { logError } from "../log-error.ts";
 import { concurrentTries, hasFailedTooLong, nextStep, redrive, type Result } from "./policy.ts";
 import { post } from "./post.ts";
 import { Probe } from "./probe.ts";

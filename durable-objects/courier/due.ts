@@ -4,19 +4,19 @@ import type { Pulled } from "./ports.ts";
 export interface Schedule {
   /** The endpoint as last read; null: it has not been read, or does not exist. */
   readonly endpoint: Pulled | null;
-  /** When the next dead letters may be taken up. */
+  /** When the next dead letters may be delivered again. */
   readonly redriveAt: number;
-  /** When the endpoint is to be probed; null: no probe is planned. */
+  /** When the endpoint is probed; null if no probe is planned. */
   readonly probeAt: number | null;
 }
 
-/** When a dead letter may be taken up, or the endpoint is to be probed with one; infinite: never. */
+/** When a dead letter may be delivered again, as a probe if the endpoint is failing; `Infinity` if there is none. */
 export function parkedDueAt({ endpoint, redriveAt, probeAt }: Schedule): number {
   if (endpoint?.enabled !== true || endpoint.parkedDue === null) return Infinity;
   return endpoint.failingSince === null ? Math.max(endpoint.parkedDue, redriveAt) : (probeAt ?? Infinity);
 }
 
-/** When a delivery is due that is not due yet; infinite: none is. */
+/** When the next pending delivery becomes due; `Infinity` if there is none. */
 export function pendingDueAt({ endpoint }: Schedule): number {
   return (endpoint?.enabled === true ? endpoint.nextDue : null) ?? Infinity;
 }

@@ -47,8 +47,8 @@ export class EventWriterClient {
         const overloaded = error instanceof Error && "overloaded" in error && error.overloaded === true;
         if (pauseMs === null || overloaded || Date.now() + pauseMs >= deadline) return null;
         // oxlint-disable-next-line no-await-in-loop -- the same
-        await new Promise((over) => {
-          setTimeout(over, pauseMs);
+        await new Promise((resolve) => {
+          setTimeout(resolve, pauseMs);
         });
       }
     }

@@ -32,7 +32,7 @@ describe("the event writer", () => {
     const first = accept(eventNamed("first"));
     await eventually(() => expect(world.statements).toEqual([["first"]]));
     const others = ids(50).map((id) => accept(eventNamed(id)));
-    await new Promise((over) => setTimeout(over, 50));
+    await new Promise((resolve) => setTimeout(resolve, 50));
     holding.resolve();
     const verdicts = await Promise.all([first, ...others]);
     expect(verdicts.flat().map(({ kind }) => kind)).toEqual(Array.from({ length: 51 }, () => "accepted"));
@@ -135,7 +135,7 @@ describe("the audit records of requests", () => {
       request("r3", eventNamed("d", { userId: "nobody" })),
       request("r4", eventNamed("e", { userId: "nobody" }), eventNamed("f")),
     ];
-    await new Promise((over) => setTimeout(over, 50));
+    await new Promise((resolve) => setTimeout(resolve, 50));
     holding.resolve();
     const results = await Promise.all([first, ...others]);
     expect(results.map(({ recorded }) => recorded)).toEqual([true, true, false, true]);

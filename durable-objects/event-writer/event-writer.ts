@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { AuditEntry } from "../../schema/audit/entry.ts";
+import { logError } from "../log-error.ts";
 import { Backlog, type Waiting } from "./backlog.ts";
 import { commit, type Clock } from "./commit.ts";
 import type { Accepted, KeyResult, SealedEvent, Verdict } from "./event.ts";
@@ -35,7 +36,7 @@ export class EventWriterObject<Env> extends DurableObject<Env> {
 
   /**
    * Commits the events of one request. `entry`: the audit record of the request, which is sent if any of them was accepted; it names the
-   * event of a request with one. Never rejects for an event's sake.
+   * event of a request with one. Never rejects because of one event.
    */
   async accept(events: SealedEvent[], entry: AuditEntry | null): Promise<Accepted> {
     const verdicts = await this.#accept(events);
@@ -51,7 +52,7 @@ export class EventWriterObject<Env> extends DurableObject<Env> {
       const { version, wrapped } = await this.#ports.store.dataKey(customerId);
       return { kind: "found", version, wrapped };
     } catch (error) {
-      logError("events.no_data_key", error);
+      logError("events.no_data_key", {}, error);
       return { kind: "unavailable" };
     }
   }
@@ -113,8 +114,8 @@ export class EventWriterObject<Env> extends DurableObject<Env> {
       if (settled > 0) this.#ports.observe({ events: settled, durationMs: Date.now() - began });
       if (due.length > 0) this.ctx.waitUntil(this.#wakeUps.add(due));
     } catch (error) {
-      // A bug: no caller may wait for ever.
-      logError("events.not_committed", error);
+      // A bug. Without this the callers would wait until their calls time out.
+      logError("events.not_committed", {}, error);
       for (const one of batch) one.settle({ kind: "unavailable" });
     }
     return busy;
@@ -124,12 +125,7 @@ export class EventWriterObject<Env> extends DurableObject<Env> {
 const clock: Clock = {
   now: () => Date.now(),
   pause: (ms) =>
-    new Promise((over) => {
-      setTimeout(over, ms);
+    new Promise((resolve) => {
+      setTimeout(resolve, ms);
     }),
 };
-
-function logError(event: string, error: unknown): void {
-  const name = error instanceof Error ? error.name : typeof error;
-  console.error(JSON.stringify({ level: "error", event, error: name }));
-}

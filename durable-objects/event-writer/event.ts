@@ -24,7 +24,7 @@ export type Receivers = { readonly except: string | null } | { readonly only: st
  * What applies to the customer's copies of other regions' endpoints.
  * - `included`: they are up to date and get the event.
  * - `excluded`: the event goes to the region's own endpoints only.
- * - `unknown`: whether they are up to date cannot be known; the event is refused if the customer has any.
+ * - `unknown`: global cannot be reached, so the copies may be out of date. The event is refused if the customer has copies.
  */
 export type Copies = "included" | "excluded" | "unknown";
 

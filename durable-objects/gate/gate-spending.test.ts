@@ -56,7 +56,7 @@ describe("what a Gate counts", () => {
     expect((admitted[1] ?? 0) - (100 - 5 - 1)).toBeOneOf(upTo(refilled));
   });
 
-  it("takes up no remembered ledger whose row another isolate has replaced", async () => {
+  it("ignores a remembered ledger whose row another isolate has replaced", async () => {
     world.tier = slowly(100);
     const began = Date.now();
     const { id, gate } = newUser();
@@ -95,10 +95,10 @@ describe("what a Gate counts", () => {
     expect(answer).toMatchObject({ kind: "admitted", usage: 43, reuseForMs: 5000 });
   });
 
-  it("counts what was served without asking also when the request that says so is refused", async () => {
+  it("counts requests served without asking, also when the request that reports them is refused", async () => {
     const { gate } = newUser();
     await ask(gate, [session("one")]);
-    await gate.admit({ proof: session("nobody's"), alreadyServed: 4 });
+    await gate.admit({ proof: session("unknown"), alreadyServed: 4 });
     expect(await gate.admit({ proof: session("one"), alreadyServed: 0 })).toMatchObject({ usage: 6 });
   });
 

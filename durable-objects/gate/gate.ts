@@ -74,7 +74,7 @@ export class GateObject<Env = unknown> extends DurableObject<Env> {
     }
   }
 
-  /** Ends sessions of this user for good, whether this Gate has seen them or not. */
+  /** Ends sessions of this user permanently, whether this Gate has seen them or not. */
   async endSessions(ids: string[]): Promise<void> {
     this.#sessions.end(ids, this.#now());
   }

@@ -21,7 +21,7 @@ export class GateSessions {
     return session.expiresAt > now ? "live" : "expired";
   }
 
-  /** Ends sessions for good, known or not. */
+  /** Ends sessions permanently, known or not. */
   end(ids: readonly string[], now: number): void {
     for (const id of ids) this.#put(id, { expiresAt: now + tombstoneMs, ended: true });
   }

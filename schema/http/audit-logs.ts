@@ -29,7 +29,7 @@ export const auditRecordSchema = z
     region: regionSchema,
     count: z.int().min(1).meta({
       description:
-        "How many requests the record stands for. Refusals of a principal are aggregated: one record when ten seconds are over, which names the first.",
+        "How many requests the record stands for. Refusals of a principal within ten seconds are aggregated into one record, which has the id of the first refused request.",
     }),
   })
   .meta({ id: "AuditRecord" });

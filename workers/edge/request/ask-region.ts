@@ -33,7 +33,7 @@ export async function askRegion(
   }
   const cause = outcome instanceof Response ? new Error(`the region responded with ${outcome.status}`) : outcome.cause;
   if (outcome instanceof Response) await outcome.body?.cancel();
-  // The home of an address is not told to whoever signs in with it.
+  // A response to a sign-in attempt must not reveal the home region of the address.
   const headers: Record<string, string> = caller.kind === "guest" ? {} : { "domicile-region": region };
   if (!mayHaveChanged(request.method, 503)) throw new AppError("unavailable", { headers, cause });
   const recording = recordInterrupted(region, request, match, caller, edge, waitUntil);

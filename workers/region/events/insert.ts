@@ -7,12 +7,12 @@ import type { DueDelivery } from "../../../schema/webhooks/message.ts";
 /** Why an event was not inserted; see `Verdict` and `Outcome` of the event writer. */
 export type Refusal = "unknown_user" | "stale_key" | "copies_unknown" | "busy";
 
-/** What became of one event. `conflict`: its id, or its request, is there already. */
+/** The outcome of one event. `conflict`: its id or its `Idempotency-Key` is already stored. */
 export type InsertedEvent =
   | { readonly kind: "inserted"; readonly deliveries: number; readonly deliveryId: string | null }
   | { readonly kind: "conflict" | Refusal };
 
-/** What became of each event, in order, and one pending delivery for each endpoint that has any. */
+/** The outcome of each event, in order, and one pending delivery for each endpoint that has pending deliveries. */
 export interface Inserted {
   readonly events: readonly InsertedEvent[];
   readonly due: readonly DueDelivery[];

@@ -60,7 +60,7 @@ async function toCaller(matched: Matched, caller: ClaimedCaller): Promise<Respon
   });
   const proxied = attempt.served && match.kind === "proxied";
   const recorded = await record(attempt.response, proxied, { received, match, subject }, env, waitUntil);
-  // A credential that is not good must not say where it would have been at home.
+  // A 401 must not reveal the home region of an invalid credential.
   const isKnown = attempt.served || recorded.response.status !== 401;
   return finish(recorded.response, {
     region: isKnown ? region : null,
@@ -104,7 +104,8 @@ async function toPeer(asked: Asked, { actor }: Extract<Caller, { kind: "admitted
   const { region } = settingsOf(env);
   const { routing = "home" } = match.contract;
   const isOwn = actor.type !== "operator" && actor.region === region;
-  if (routing === "home" || routing === "login" || isOwn) throw new Error("a peer may not ask for this");
+  if (routing === "home" || routing === "login" || isOwn)
+    throw new Error("this route or actor may not be served for a peer region");
   const { response } = await attempted(received, match, () =>
     answer(app, match.contract, match.params, request, servedOf(received, actor, null, invocation), env),
   );
