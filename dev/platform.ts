@@ -13,6 +13,7 @@ import { Broker } from "./queues/broker.ts";
 import { serveQueues } from "./queues/server.ts";
 import { startSupervisedPooler, type SupervisedPooler } from "./supervised-pooler.ts";
 import type { WorkerName } from "./bundle.ts";
+import type { DispatchedRequest } from "./runtime/dispatch.ts";
 import { Runtimes } from "./runtimes.ts";
 
 /** The platform on one machine: real Postgres, real workerd, all four Workers. */
@@ -43,6 +44,8 @@ export interface Platform {
   /** kill -9 of the runtime of `consumersApart`; the queues and the edge go on. */
   killConsumers(): Promise<void>;
   startConsumers(): Promise<void>;
+  /** Sends a request to a Worker over a service binding, as another Worker would. */
+  request(worker: WorkerName, request: DispatchedRequest): Promise<Response>;
   /** Runs a Worker's nightly cron as if it were `time`; `cron` names another. */
   scheduled(worker: WorkerName, time: Date, cron?: string): Promise<void>;
   close(): Promise<void>;
@@ -127,6 +130,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     abortObjects: () => runtimes.abortObjects(),
     killConsumers: () => runtimes.killConsumers(),
     startConsumers: () => runtimes.startConsumers(),
+    request: (worker, request) => runtimes.request(worker, request),
     scheduled: (worker, time, cron = "20 3 * * *") => runtimes.scheduled(worker, time, cron),
     close,
   };

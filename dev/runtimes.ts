@@ -4,7 +4,14 @@ import { workerConfigs, type WorkerName } from "./bundle.ts";
 import { rememberProcesses } from "./orphans.ts";
 import type { ProcessIdentity } from "./processes.ts";
 import type { Broker } from "./queues/broker.ts";
-import { dispatchAbort, dispatchBatch, dispatchScheduled, type DispatcherAddress } from "./runtime/dispatch.ts";
+import {
+  dispatchAbort,
+  dispatchBatch,
+  dispatchRequest,
+  dispatchScheduled,
+  type DispatchedRequest,
+  type DispatcherAddress,
+} from "./runtime/dispatch.ts";
 import { startRuntime, type Runtime } from "./runtime/runtime.ts";
 import type { WorkersOptions } from "./workers.ts";
 
@@ -87,6 +94,11 @@ export class Runtimes {
   /** Ends every Durable Object of the Workers that the edge uses. */
   async abortObjects(): Promise<void> {
     await dispatchAbort(addressOf(this.#workers));
+  }
+
+  /** Sends a request to a Worker as another Worker would. */
+  async request(worker: WorkerName, request: DispatchedRequest): Promise<Response> {
+    return dispatchRequest(addressOf(this.#workers), worker, request);
   }
 
   async scheduled(worker: WorkerName, time: Date, cron: string): Promise<void> {

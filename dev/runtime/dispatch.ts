@@ -50,6 +50,27 @@ export async function dispatchAbort(to: DispatcherAddress): Promise<void> {
   await post(to, "abort", {});
 }
 
+/** A request for `dispatchRequest`. */
+export interface DispatchedRequest {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Sends a request to a Worker's `fetch()`, as another Worker would over a service binding. Rejects when the Worker cannot be reached. */
+export function dispatchRequest(
+  { url, token }: DispatcherAddress,
+  worker: string,
+  request: DispatchedRequest,
+): Promise<Response> {
+  return fetch(`${url}/fetch/${worker}`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify(request),
+    signal: AbortSignal.timeout(handlerMs),
+  });
+}
+
 async function post({ url, token }: DispatcherAddress, path: string, body: unknown): Promise<unknown> {
   const response = await fetch(`${url}/${path}`, {
     method: "POST",

@@ -6,6 +6,7 @@ import unsafe from "workerd:unsafe";
 export default {
   /**
    * `POST /queue/<worker>/<queue>` with messages, or `POST /scheduled/<worker>` with `{time, cron}`; responds with what workerd returns.
+   * `POST /fetch/<worker>` with `{url, method, headers}`: the response of its `fetch()`, for Workers that have no public route.
    * `POST /abort` ends every Durable Object at once, as Cloudflare may end one at any time: its calls fail, its memory is lost.
    *
    * @param {Request} request
@@ -21,6 +22,7 @@ export default {
         await unsafe.abortAllDurableObjects();
         return Response.json(null);
       }
+      if (kind === "fetch") return await env[worker].fetch(body.url, { method: body.method, headers: body.headers });
       const { time, cron } = body;
       return Response.json(await env[worker].scheduled({ scheduledTime: new Date(time), cron }));
     } catch (error) {

@@ -1,4 +1,7 @@
-import type { Caller, ClaimedCaller } from "../../../schema/forwarded.ts";
+import { AppError } from "../../../schema/errors.ts";
+import type { Actor, Caller, ClaimedCaller } from "../../../schema/forwarded.ts";
+import type { RouteContract } from "../../../schema/http/route.ts";
+import type { Region } from "../../../schema/regions.ts";
 import { claimedSubject } from "../../serve/audit-entry.ts";
 import { withInvocation } from "../../serve/invocation.ts";
 import { matchRoute, type Match } from "../../serve/match-route.ts";
@@ -42,7 +45,7 @@ function respondTo(matched: Matched): Promise<Response> {
     case "guest":
       return toGuest({ ...matched, match: contractOf(match) });
     case "admitted":
-      return toPeer({ ...matched, match: contractOf(match) }, caller);
+      return toPeer(matched, caller);
     default:
       return caller satisfies never;
   }
@@ -99,17 +102,20 @@ async function toGuest(asked: Asked): Promise<Response> {
  * A request that a peer region has admitted, and records. Only for routes that may be served away from the caller's home: never the
  * customer's own API, and nothing of a principal of this region.
  */
-async function toPeer(asked: Asked, { actor }: Extract<Caller, { kind: "admitted" }>): Promise<Response> {
-  const { received, match, env, invocation, request } = asked;
-  const { region } = settingsOf(env);
-  const { routing = "home" } = match.contract;
-  const isOwn = actor.type !== "operator" && actor.region === region;
-  if (routing === "home" || routing === "login" || isOwn)
-    throw new Error("this route or actor may not be served for a peer region");
-  const { response } = await attempted(received, match, () =>
-    answer(app, match.contract, match.params, request, servedOf(received, actor, null, invocation), env),
-  );
+async function toPeer(matched: Matched, { actor }: Extract<Caller, { kind: "admitted" }>): Promise<Response> {
+  const { received, match, env, invocation, request } = matched;
+  const { response } = await attempted(received, match, () => {
+    if (match.kind !== "contract" || !mayServeForPeer(match.contract, actor, settingsOf(env).region))
+      throw new AppError("forbidden");
+    return answer(app, match.contract, match.params, request, servedOf(received, actor, null, invocation), env);
+  });
   return response;
+}
+
+/** An operator's request reaches a region through a peer only where the edge does not know which region has what it names. */
+function mayServeForPeer({ routing = "home" }: RouteContract, actor: Actor, region: Region): boolean {
+  if (actor.type === "operator") return routing === "any" || routing === "new-user";
+  return routing !== "home" && routing !== "login" && actor.region !== region;
 }
 
 /** Origins that some customer allows, for a page whose customer is not known: a refusal says nothing about anyone. */
