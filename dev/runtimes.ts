@@ -105,7 +105,7 @@ export class Runtimes {
     await dispatchScheduled(addressOf(this.#workers), worker, time, cron);
   }
 
-  /** Runs the cron of each minute more often, because nobody at this machine wants to wait for a minute. */
+  /** Runs the minutely cron every 5 s, so that a local change takes effect soon. */
   #beginSweeping(): void {
     this.#sweeping = setInterval(() => {
       for (const worker of regionWorkers) void this.#sweep(worker);

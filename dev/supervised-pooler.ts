@@ -39,15 +39,24 @@ export async function startSupervisedPooler(options: SupervisedPoolerOptions): P
       await current.exited;
       if (closed) return;
       onFault("The connection pooler ended unexpectedly. It is being started again.");
-      await new Promise((paused) => setTimeout(paused, restartMs));
-      current = await start(port);
-      // It was closed while it was being started.
-      if (closed) return current.close();
+      await startAgain();
     }
   };
-  const supervision = supervise().catch((error: unknown) =>
-    onFault(`The pooler could not be started again: ${String(error)}`),
-  );
+  const startAgain = async (): Promise<void> => {
+    for (;;) {
+      await new Promise((paused) => setTimeout(paused, restartMs));
+      if (closed) return;
+      try {
+        current = await start(port);
+        // `close` may have been called while it was being started, and closed its predecessor.
+        if (closed) await current.close();
+        return;
+      } catch (error) {
+        onFault(`The pooler could not be started again: ${String(error)}`);
+      }
+    }
+  };
+  const supervision = supervise();
   return {
     port,
     close: async () => {

@@ -52,7 +52,7 @@ describe("events at full speed", () => {
     // What is committed is delivered to each endpoint, also where the answer was lost.
     const committed = rows.map(({ id }) => id);
     for (const path of paths) await untilAllAt(path, committed);
-  }, 240_000);
+  }, 200_000);
 });
 
 async function stopPostgresForAWhile(): Promise<void> {

@@ -21,7 +21,11 @@ it("leaves neither a process nor a folder behind when a test run is killed", asy
   );
   const owner = fork(file, [], { execArgv: [] });
   try {
-    await once(owner, "message");
+    const ended = once(owner, "exit").then(() =>
+      Promise.reject(new Error("The owner ended before its platform had started.")),
+    );
+    await Promise.race([once(owner, "message"), ended]);
+    ended.catch(() => undefined);
     const ofFolder = (): number => processes().filter(({ command }) => command.includes(stateDir)).length;
     expect(ofFolder()).toBeGreaterThan(0);
     owner.kill("SIGKILL");

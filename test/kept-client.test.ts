@@ -1,7 +1,7 @@
 import type postgres from "postgres";
 import { afterEach, beforeEach, describe, expect, inject, it, onTestFinished } from "vitest";
 import { freePort } from "../dev/free-port.ts";
-import { isDatabaseAway } from "../workers/serve/is-database-away.ts";
+import { isDatabaseUnavailable } from "../workers/serve/is-database-unavailable.ts";
 import { denseMs, keptClient, type KeptClient, type KeptClientOptions } from "../workers/serve/kept-client.ts";
 import { withSql } from "./audit-log-reading.ts";
 import { eventually, wait } from "./world.ts";
@@ -113,7 +113,7 @@ describe("a kept connection that Postgres closes", () => {
     const failing = client.run((sql) => sleepOnce(sql, once)).catch((error: unknown) => error);
     await eventually(async () => once.length === 1);
     await terminate(once[0] ?? 0);
-    expect(isDatabaseAway(await failing)).toBe(true);
+    expect(isDatabaseUnavailable(await failing)).toBe(true);
     expect(once).toHaveLength(1);
   });
 });
@@ -137,7 +137,7 @@ describe("a kept connection whose backend hangs", () => {
 
   it("is given up after the bound; other work is rejected as unavailable, and the next uses a new one", async () => {
     const failed = await client.run(backend).catch((error: unknown) => error);
-    expect(isDatabaseAway(failed)).toBe(true);
+    expect(isDatabaseUnavailable(failed)).toBe(true);
     expect(await client.run(backend)).not.toBe(hung);
   });
 });
@@ -153,7 +153,7 @@ describe("without Postgres", () => {
         return backend(sql);
       })
       .catch((error: unknown) => error);
-    expect(isDatabaseAway(failed)).toBe(true);
+    expect(isDatabaseUnavailable(failed)).toBe(true);
     expect(runs).toBe(1);
   });
 });

@@ -72,7 +72,7 @@ const start = (): Started => run("dev/start.ts");
 const ready = "Domicile is ready";
 const demoFile = (): Demo => JSON.parse(readFileSync(join(state, "demo.json"), "utf8")) as Demo;
 
-/** Whatever still runs of the platform: a Postgres on its data, or a runtime that no one has stopped. */
+/** What still runs of the platform: a Postgres on its data, or a runtime that no one has stopped. */
 function leftOver(): string[] {
   const data = join(state, "postgres");
   return [
@@ -104,7 +104,7 @@ function workerds(pid: number): number[] {
 }
 
 describe("npm start", { timeout: 90_000 }, () => {
-  it("brings everything up, refuses a second of itself, survives being killed, and ends everything at Ctrl-C", async () => {
+  it("brings everything up, refuses to start twice on one state, survives being killed, and ends everything at Ctrl-C", async () => {
     const first = start();
     const output = await first.says(ready);
     expect(output).toContain("✓ Emil Noether signs in as emil@acme.example; home region: eu");
@@ -186,7 +186,7 @@ describe("npm start", { timeout: 90_000 }, () => {
     expect(leftOver()).toEqual([]);
   });
 
-  it.each(["127.0.0.1", "0.0.0.0"])("names a port that is taken on %s, and how to choose another", async (host) => {
+  it.each(["127.0.0.1", "0.0.0.0"])("names a port that is in use on %s, and how to choose another", async (host) => {
     const taken = createServer().listen(port, host);
     await once(taken, "listening");
     try {
@@ -201,7 +201,7 @@ describe("npm start", { timeout: 90_000 }, () => {
     }
   });
 
-  it("refuses a port that is none", async () => {
+  it("rejects an invalid port", async () => {
     const started = run("dev/start.ts", { PORT: "http" });
     expect(await started.says("nothing")).toContain("PORT must be a number");
     expect(await started.ended).toBe(1);

@@ -178,18 +178,16 @@ describe("Postgres", () => {
 describe("the process of the pooler", () => {
   /** Another pooler before the same Postgres, in a process that then does nothing but block its thread. */
   const blockedOwner = (): string => `
+    import { writeSync } from "node:fs";
     import { startPooler } from "./dev/pooler/start.ts";
     const pooler = await startPooler({ upstreamPort: ${pooled.server.port}, routes: [
       { user: "bob", password: ${JSON.stringify(passwords.bob)}, database: "b" }] });
-    console.log(JSON.stringify({ pid: pooler.pid, url: pooler.url("bob", ${JSON.stringify(passwords.bob)}, "b") }));
-    setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0), 10);`;
+    writeSync(1, JSON.stringify({ pid: pooler.pid, url: pooler.url("bob", ${JSON.stringify(passwords.bob)}, "b") }) + "\\n");
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);`;
 
   it("serves while the thread of its owner is blocked, and ends when the owner is killed", async () => {
     const { child, line } = await run(blockedOwner());
     const { pid, url } = JSON.parse(line) as { pid: number; url: string };
-    await new Promise((waited) => {
-      setTimeout(waited, 100);
-    });
     const sql = postgres(url, { max: 1, fetch_types: false });
     expect(await sql`select ${1}::int as one`).toEqual([{ one: 1 }]);
     child.kill("SIGKILL");

@@ -14,12 +14,13 @@ import { dispatchBatch, dispatchScheduled, type DispatcherAddress } from "./disp
 import type { HostOptions } from "./messages.ts";
 import { startRuntime, type Runtime } from "./runtime.ts";
 
-/** Logs 10 MB for each batch, then requests the URL that the message carries. */
+/** Requests the URL that each message of a batch carries, logs 10 MB, and requests it again. */
 const script = `export default {
   async queue(batch) {
-    const line = "x".repeat(10_000);
-    for (let count = 0; count < 1000; count++) console.log(line);
     for (const message of batch.messages) {
+      await fetch(message.body);
+      const line = "x".repeat(10_000);
+      for (let count = 0; count < 1000; count++) console.log(line);
       await fetch(message.body);
       message.ack();
     }
@@ -86,8 +87,8 @@ function reachable(target: Runtime): Promise<boolean> {
   );
 }
 
-/** A server in a thread of its own; posts the time of each request. */
-async function startClock(): Promise<{ url: string; firstRequest: Promise<number>; close(): Promise<number> }> {
+/** A server in a thread of its own. `times`: when its first and its second request arrived. */
+async function startClock(): Promise<{ url: string; times: readonly Promise<number>[]; close(): Promise<number> }> {
   const thread = new Worker(
     `const { createServer } = require("node:http");
      const { parentPort } = require("node:worker_threads");
@@ -96,8 +97,13 @@ async function startClock(): Promise<{ url: string; firstRequest: Promise<number
     { eval: true },
   );
   const [port] = (await once(thread, "message")) as [number];
-  const firstRequest = once(thread, "message").then(([time]) => time as number);
-  return { url: `http://127.0.0.1:${port}`, firstRequest, close: () => thread.terminate() };
+  const [first, second] = [Promise.withResolvers<number>(), Promise.withResolvers<number>()];
+  thread.once("message", (time: number) => {
+    first.resolve(time);
+    thread.once("message", second.resolve);
+  });
+  const times = [first.promise, second.promise];
+  return { url: `http://127.0.0.1:${port}`, times, close: () => thread.terminate() };
 }
 
 /** A server that responds with 200; resolves `headers` with those of its first request. */
@@ -114,14 +120,14 @@ describe("a runtime", { timeout: 60_000 }, () => {
     const clock = await startClock();
     const started = await start();
     const dispatched = dispatchBatch(addressOf(started), "w", "q", [messageOf(clock.url)]);
-    // Until the request is written, the thread must be free.
-    await new Promise((written) => setTimeout(written, 50));
+    // The batch has arrived when the Worker's first request does.
+    await clock.times[0];
     const blocked = Date.now();
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5000);
     const unblocked = Date.now();
     const result = await dispatched;
     expect(unblocked - blocked).toBeGreaterThanOrEqual(4900);
-    expect(await clock.firstRequest).toBeLessThan(unblocked - 1000);
+    expect(await clock.times[1]).toBeLessThan(unblocked - 1000);
     expect(result).toMatchObject({ outcome: "ok", explicitAcks: ["m"] });
     await eventually("every line arrives", () => lines.join("").length === 10_000_000);
     await clock.close();

@@ -6,7 +6,7 @@ import { root } from "../bundle.ts";
 import { endProcesses, processOf, type ProcessIdentity } from "../processes.ts";
 import type { FromHost, HostOptions, RunningRuntime, ToHost } from "./messages.ts";
 
-/** What the owner of a runtime is told. */
+/** Callbacks to the owner of a runtime. */
 export interface RuntimeEvents {
   readonly onLogs: (entries: readonly WorkerdStructuredLog[]) => void;
   /** Called when workerd runs: after the start, and after each time that it ended unexpectedly. */
@@ -28,6 +28,8 @@ export interface Runtime {
 
 /** How long bundling and starting may take on a slow, busy machine, in milliseconds. */
 const startMs = 120_000;
+/** How long a host may take to stop before it is killed, in milliseconds. It kills workerd itself after 10 s. */
+const stopMs = 15_000;
 /** The pause before a host that ended is started again, in milliseconds. */
 const restartMs = 500;
 
@@ -96,7 +98,9 @@ class Host implements Runtime {
     const host = this.#end();
     if (host === null) return;
     if (host.connected) host.send({ kind: "stop" } satisfies ToHost);
+    const timer = setTimeout(() => void this.kill(), stopMs);
     await exited(host);
+    clearTimeout(timer);
   }
 
   async kill(): Promise<void> {

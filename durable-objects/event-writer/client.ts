@@ -8,7 +8,7 @@ export interface EventWriterStub {
   dataKey(customerId: string): Promise<KeyResult>;
 }
 
-/** Pauses before a call is repeated, in milliseconds: an object that was evicted or moved is there again at once. */
+/** Pauses before a call is repeated, in milliseconds: an object that was evicted or moved is available again at once. */
 const pausesMs = [10, 200, 1000];
 /** How long one call may take, in milliseconds: longer than the writer tries to find out what became of a commit. */
 const callMs = 20_000;

@@ -142,8 +142,19 @@ describe("the audit records of requests", () => {
     expect(world.records).toEqual([["r1 a"], ["r2 null", "r4 null"]]);
   });
 
+  it("are reported one by one when only some of their messages are durable", async () => {
+    world.unrecorded.add("r2");
+    const holding = Promise.withResolvers<void>();
+    world.hold = holding.promise;
+    const requests = ["r1", "r2", "r3"].map((id) => writer().accept([eventNamed(`event of ${id}`)], entryNamed(id)));
+    await eventually(() => expect(world.statements).toHaveLength(1));
+    holding.resolve();
+    const results = await Promise.all(requests);
+    expect(results.map(({ recorded }) => recorded)).toEqual([true, false, true]);
+  });
+
   it("that cannot be stored are reported, and the events are committed all the same", async () => {
-    world.recordsFail = true;
+    world.unrecorded.add("all");
     expect(await writer().accept([eventNamed("a")], entryNamed("r1"))).toMatchObject({
       verdicts: [{ kind: "accepted" }],
       recorded: false,
@@ -164,7 +175,7 @@ describe("a call of the event writer", () => {
     let calls = 0;
     const broken = () => {
       calls += 1;
-      return Promise.reject(new Error("the object is gone"));
+      return Promise.reject(new Error("the object is unavailable"));
     };
     const client = new EventWriterClient(() => ({ accept: broken, dataKey: broken }));
     const { verdicts } = await client.accept([eventNamed("a"), eventNamed("b")], null);

@@ -36,8 +36,8 @@ export interface EventWriterPorts {
   readonly waitMs: number;
   /** Sends a wake-up for the endpoints of these deliveries to the queue; resolves to whether the queue has it. */
   readonly enqueue: (due: readonly DueDelivery[]) => Promise<boolean>;
-  /** Sends audit records; resolves when all of them are durable, rejects when some are not. */
-  readonly record: (entries: readonly AuditEntry[]) => Promise<void>;
+  /** Sends audit records; resolves to the ids of those that are durable. */
+  readonly record: (entries: readonly AuditEntry[]) => Promise<ReadonlySet<string>>;
   /** Called after each commit. */
   readonly observe: (commit: { readonly events: number; readonly durationMs: number }) => void;
 }

@@ -1,4 +1,5 @@
 import type { AuditEntry } from "../../schema/audit/entry.ts";
+import { logError } from "../log-error.ts";
 import type { EventWriterPorts } from "./ports.ts";
 
 interface Waiting {
@@ -27,6 +28,16 @@ export class Recorder {
     return promise;
   }
 
+  /** The ids of records that are durable. Without them the requests are recorded by the region. */
+  async #durableOf(batch: readonly Waiting[]): Promise<ReadonlySet<string>> {
+    try {
+      return await this.#record(batch.map(({ entry }) => entry));
+    } catch (error) {
+      logError("events.not_recorded", { entries: batch.length }, error);
+      return new Set();
+    }
+  }
+
   async #send(): Promise<void> {
     this.#sending = true;
     // Requests of one commit continue in one turn: the others add theirs before the first message is made.
@@ -34,13 +45,9 @@ export class Recorder {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting;
       this.#waiting = [];
-      const sent = this.#record(batch.map(({ entry }) => entry));
       // oxlint-disable-next-line no-await-in-loop -- one batch at a time is what makes groups
-      const recorded = await sent.then(
-        () => true,
-        () => false,
-      );
-      for (const { settle } of batch) settle(recorded);
+      const durable = await this.#durableOf(batch);
+      for (const { entry, settle } of batch) settle(durable.has(entry.id));
     }
     this.#sending = false;
   }

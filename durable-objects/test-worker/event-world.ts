@@ -20,7 +20,8 @@ class EventWorld {
   readonly enqueued: string[][] = [];
   /** Audit records of each message: their ids and what they name. */
   readonly records: string[][] = [];
-  recordsFail = false;
+  /** Ids of audit records that neither the queue nor the outbox accepts; `all`: none is accepted, and the call rejects. */
+  readonly unrecorded = new Set<string>();
   /** How often the writer said that nothing waits. */
   releases = 0;
 
@@ -31,7 +32,8 @@ class EventWorld {
     this.records.length = 0;
     this.poisonous.clear();
     this.held.clear();
-    Object.assign(this, { state: "available", hold: null, releases: 0, recordsFail: false });
+    Object.assign(this, { state: "available", hold: null, releases: 0 });
+    this.unrecorded.clear();
   }
 
   /** `abort` ends the object that has the ports. */
@@ -54,7 +56,8 @@ class EventWorld {
       },
       record: async (entries) => {
         this.records.push(entries.map(({ id, resource_id }) => `${id} ${resource_id}`));
-        if (this.recordsFail) throw new Error("the queue refused, and the outbox too");
+        if (this.unrecorded.has("all")) throw new Error("neither the queue nor the outbox accepted the message");
+        return new Set(entries.map(({ id }) => id).filter((id) => !this.unrecorded.has(id)));
       },
       observe: () => undefined,
     };

@@ -44,20 +44,24 @@ function newSender() {
     kept: [] as AuditMessage[],
     queueRefuses: false,
     outboxRefuses: false,
+    /** Called for each message: whether queue and outbox refuse it. */
+    refuse: () => false,
     pending: [] as Promise<unknown>[],
     settle: async () => {
       while (world.pending.length > 0) await Promise.all(world.pending.splice(0));
     },
   };
+  const refusedIds = new Set<string>();
   const sender = new AuditSender({
     shards: 1,
     keyOf: async () => publicKey,
     send: async (_region, message) => {
-      if (world.queueRefuses) throw new Error("refused");
+      if (world.refuse()) refusedIds.add(message.id);
+      if (world.queueRefuses || refusedIds.has(message.id)) throw new Error("refused");
       world.queued.push(message);
     },
     keep: async (_region, message) => {
-      if (world.outboxRefuses) throw new Error("refused");
+      if (world.outboxRefuses || refusedIds.has(message.id)) throw new Error("refused");
       world.kept.push(message);
     },
   });
@@ -128,6 +132,17 @@ describe("sending", () => {
     const change = entry();
     await sender.now("eu", change, waitUntil);
     expect(await idsIn(world.kept)).toEqual([change.id]);
+  });
+
+  it("says which of several messages are durable when the queue and the outbox refuse one", async () => {
+    const { world, sender } = newSender();
+    const entries = Array.from({ length: 150 }, () => entry());
+    let messages = 0;
+    world.refuse = () => ++messages === 2;
+    const durable = await sender.together("eu", entries);
+    expect(durable).toEqual(new Set(entries.slice(0, 100).map(({ id }) => id)));
+    expect(await idsIn(world.queued)).toEqual(entries.slice(0, 100).map(({ id }) => id));
+    expect(world.kept).toEqual([]);
   });
 
   it("tells a change that it is not recorded when nobody takes it, and goes on trying for the reads that came along", async () => {

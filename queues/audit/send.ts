@@ -82,13 +82,13 @@ export class AuditSender {
     }
   }
 
-  /** Sends entries now. Resolves when all of them are durable; rejects when neither queue nor outbox took some of them. */
-  async together(region: Region, entries: readonly AuditEntry[]): Promise<void> {
+  /** Sends entries now, in as few messages as hold them. Resolves to the ids of those that are durable, in the queue or the outbox. */
+  async together(region: Region, entries: readonly AuditEntry[]): Promise<ReadonlySet<string>> {
     const shards = Map.groupBy(entries, ({ customer_id }) => shardOf(customer_id, this.#ports.shards));
-    const messages = Array.from(shards, ([shard, own]) =>
-      packed(own).map((some) => this.#deliver(region, shard, some)),
-    );
-    await Promise.all(messages.flat());
+    const messages = Array.from(shards, ([shard, own]) => packed(own).map((message) => ({ shard, message }))).flat();
+    const sent = await Promise.allSettled(messages.map(({ shard, message }) => this.#deliver(region, shard, message)));
+    const durable = messages.filter((_, at) => sent[at]?.status === "fulfilled");
+    return new Set(durable.flatMap(({ message }) => message.map(({ id }) => id)));
   }
 
   #take(region: Region, shard: number): readonly AuditEntry[] {

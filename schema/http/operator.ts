@@ -55,6 +55,7 @@ const customerChange = z.strictObject({
   audit_retention_days: customerSchema.shape.audit_retention_days.optional(),
 });
 
+/** `POST /operator/v1/customers`. */
 export const createCustomer = route({
   ...customers,
   method: "POST",
@@ -66,6 +67,7 @@ export const createCustomer = route({
   answers: { 201: { description: "Created.", schema: customerSchema } },
 });
 
+/** `GET /operator/v1/customers`. */
 export const listCustomers = route({
   ...customers,
   method: "GET",
@@ -77,6 +79,7 @@ export const listCustomers = route({
   answers: { 200: { description: "Customers, newest first.", schema: pageOf(customerSchema) } },
 });
 
+/** `GET /operator/v1/customers/{id}`. */
 export const getCustomer = route({
   ...customers,
   method: "GET",
@@ -88,6 +91,7 @@ export const getCustomer = route({
   answers: { 200: { description: "The customer.", schema: customerSchema } },
 });
 
+/** `PATCH /operator/v1/customers/{id}`. */
 export const updateCustomer = route({
   ...customers,
   method: "PATCH",
@@ -116,6 +120,7 @@ export const createCustomerUser = route({
   answers: { 201: { description: "Created.", schema: managedUserSchema } },
 });
 
+/** `GET /operator/v1/tiers`. */
 export const listTiers = route({
   ...tiers,
   method: "GET",
@@ -127,6 +132,7 @@ export const listTiers = route({
   answers: { 200: { description: "All tiers.", schema: pageOf(tierSchema) } },
 });
 
+/** `GET /operator/v1/tiers/{name}`. */
 export const getTier = route({
   ...tiers,
   method: "GET",
@@ -138,6 +144,7 @@ export const getTier = route({
   answers: { 200: { description: "The tier.", schema: tierSchema } },
 });
 
+/** `PUT /operator/v1/tiers/{name}`. */
 export const putTier = route({
   ...tiers,
   method: "PUT",
@@ -163,6 +170,7 @@ export const putTier = route({
   answers: { 200: { description: "Stored; seen everywhere within seconds.", schema: tierSchema } },
 });
 
+/** `DELETE /operator/v1/tiers/{name}`. */
 export const deleteTier = route({
   ...tiers,
   method: "DELETE",
@@ -174,6 +182,7 @@ export const deleteTier = route({
   answers: { 204: { description: "Deleted." } },
 });
 
+/** `GET /operator/v1/regions`. */
 export const listRegions = route({
   ...regions,
   method: "GET",
@@ -185,6 +194,7 @@ export const listRegions = route({
   answers: { 200: { description: "All regions.", schema: pageOf(regionStateSchema) } },
 });
 
+/** `GET /operator/v1/regions/{name}`. */
 export const getRegion = route({
   ...regions,
   method: "GET",

@@ -15,10 +15,11 @@ import { sweep } from "./webhooks/sweep.ts";
 export { AuditLog, Courier, EventWriter, Gate, SignInGuard } from "./objects.ts";
 
 const worker = "region";
-/** How long a night's work may take, in milliseconds: a cron may run for 15 minutes; the next night goes on. */
+/** How long the nightly job may take, in milliseconds: a cron may run for 15 minutes; the next night goes on. */
 const nightlyMs = 600_000;
 /** The cron of the sweeper, as `wrangler.<region>.toml` has it. */
 const everyMinute = "* * * * *";
+
 /** A region: its own routes, and the customers' own APIs for every path that is not the platform's. */
 export default {
   fetch(request, env, ctx): Response | Promise<Response> {
@@ -54,7 +55,7 @@ async function everyNight(env: RegionEnv, time: number, invocation: Invocation):
   ];
   const failures: unknown[] = [];
   for (const chore of chores) {
-    // One that fails keeps none of the others from being done.
+    // A failure does not stop the others.
     // oxlint-disable-next-line no-await-in-loop -- one after the other: each is work for the same database
     await chore().catch((error: unknown) => failures.push(error));
   }

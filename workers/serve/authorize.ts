@@ -5,7 +5,7 @@ import { roleAtLeast } from "../../schema/principal.ts";
 
 /**
  * Whether an actor may call a route with `access`; returns or throws `unauthorized` (401), `forbidden` or `insufficient_scope`
- * (403). The edge asks before it forwards, the Worker that serves asks again.
+ * (403). The home region authorizes before it serves or asks a peer; the Worker that serves authorizes again.
  */
 export function authorize(access: Access, actor: Actor | null): void {
   if (access.who === "public") return;

@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo, type Server } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { withClient } from "./database.ts";
-import { isDatabaseAway } from "./is-database-away.ts";
+import { isDatabaseUnavailable } from "./is-database-unavailable.ts";
 import { withInvocation } from "./invocation.ts";
 
 const servers: Server[] = [];
@@ -52,7 +52,7 @@ describe("a database is unavailable", () => {
     ["42501", 'permission denied for database "eu"'],
     ["58000", "Server connection attempt failed: connection_refused"],
   ])("when it refuses connections with %s: %s", async (code, message) => {
-    expect(isDatabaseAway(await errorFrom(refusal("FATAL", code, message)))).toBe(true);
+    expect(isDatabaseUnavailable(await errorFrom(refusal("FATAL", code, message)))).toBe(true);
   });
 
   it("when nothing listens", async () => {
@@ -62,11 +62,11 @@ describe("a database is unavailable", () => {
         server.close(() => found(free));
       });
     });
-    expect(isDatabaseAway(await errorAt(port))).toBe(true);
+    expect(isDatabaseUnavailable(await errorAt(port))).toBe(true);
   });
 
   it("when it accepts a connection and then says nothing for three seconds", async () => {
-    expect(isDatabaseAway(await errorFrom(null))).toBe(true);
+    expect(isDatabaseUnavailable(await errorFrom(null))).toBe(true);
   });
 
   it.each([
@@ -74,11 +74,11 @@ describe("a database is unavailable", () => {
     ["53300", "the pool has no connection"],
     ["57P01", "the pool has lost its connection"],
   ])("when a pool in front of it reports %s for a statement", async (code, message) => {
-    expect(isDatabaseAway(await errorFrom(refusal("ERROR", code, message)))).toBe(true);
+    expect(isDatabaseUnavailable(await errorFrom(refusal("ERROR", code, message)))).toBe(true);
   });
 
   it.each(["23505", "22P02", "40P01", "55000", "42501"])("but not for %s, an error of the statement", (code) => {
     const cause = Object.assign(new Error("an error"), { severity: "ERROR", code });
-    expect(isDatabaseAway(new Error("Failed query", { cause }))).toBe(false);
+    expect(isDatabaseUnavailable(new Error("Failed query", { cause }))).toBe(false);
   });
 });

@@ -1,6 +1,6 @@
 import type postgres from "postgres";
 import { connect, type DatabaseBinding } from "./connect.ts";
-import { isDatabaseAway } from "./is-database-away.ts";
+import { isDatabaseUnavailable } from "./is-database-unavailable.ts";
 
 /** How a connection is kept. Times in milliseconds. */
 export interface KeptClientOptions {
@@ -10,7 +10,7 @@ export interface KeptClientOptions {
   readonly idleMs?: number;
 }
 
-/** A connection that is kept between one piece of work and the next. Methods reject as `isDatabaseAway` recognises when Postgres is unavailable. */
+/** A connection that is kept between one piece of work and the next. Methods reject as `isDatabaseUnavailable` recognises when Postgres is unavailable. */
 export interface KeptClient {
   /** Runs work once. If the connection breaks, the work may or may not have been done. */
   run<T>(work: (client: postgres.Sql) => Promise<T>): Promise<T>;
@@ -74,7 +74,7 @@ class Keeper implements KeptClient {
       return await this.#runOn(kept, work);
     } catch (error) {
       // A new connection that fails says that Postgres itself is unavailable; trying again at once would only add load.
-      if (!proven || !isDatabaseAway(error)) throw error;
+      if (!proven || !isDatabaseUnavailable(error)) throw error;
       return this.#runOn(this.#current(), work);
     }
   }
@@ -110,7 +110,7 @@ class Keeper implements KeptClient {
       kept.proven = true;
       return result;
     } catch (error) {
-      if (isDatabaseAway(error)) await this.#drop(kept);
+      if (isDatabaseUnavailable(error)) await this.#drop(kept);
       throw error;
     } finally {
       kept.users -= 1;

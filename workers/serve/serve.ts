@@ -3,7 +3,7 @@ import { returnedHeader } from "../../schema/forwarded.ts";
 import type { RouteContract, RouteInput } from "../../schema/http/route.ts";
 import { problemResponse } from "../../schema/problem.ts";
 import { authorize } from "./authorize.ts";
-import { isDatabaseAway } from "./is-database-away.ts";
+import { isDatabaseUnavailable } from "./is-database-unavailable.ts";
 import { logFailure } from "./log-failure.ts";
 import { maximumBodyBytes, readJson } from "./read-body.ts";
 import type { Received } from "./receive.ts";
@@ -90,7 +90,7 @@ function readParams(contract: RouteContract, params: Params): unknown {
 }
 
 /** A reply as a response. */
-export function replyResponse({ status, body, stream, headers, created, recorded, concerns }: Reply): Response {
+function replyResponse({ status, body, stream, headers, created, recorded, concerns }: Reply): Response {
   const returned = {
     ...(created !== undefined && { [returnedHeader.resource]: created }),
     ...(recorded !== undefined && { [returnedHeader.recorded]: recorded }),
@@ -108,7 +108,9 @@ export function failureResponse(
   context: { readonly worker: string; readonly operation: string },
 ): Response {
   const shown =
-    !(error instanceof AppError) && isDatabaseAway(error) ? new AppError("unavailable", { cause: error }) : error;
+    !(error instanceof AppError) && isDatabaseUnavailable(error)
+      ? new AppError("unavailable", { cause: error })
+      : error;
   const response = problemResponse(shown, { requestId, path: url.pathname });
   if (response.status >= 500 && !isByDesign(error)) logFailure(error, { ...context, requestId });
   return response;

@@ -17,7 +17,7 @@ export interface LookedUp {
 /** Users that one request may name. */
 const maximumUsers = 100;
 
-/** Looks up the users that a request names, in one call to the login directory. What is wrong with a body, the region says. */
+/** Looks up the users that a request names, in one call to the login directory. The region validates the body. */
 export async function lookUpUsers(request: ClientRequest, match: Match, edge: Edge): Promise<LookedUp> {
   if (match.kind !== "contract") return { userHomes: null, body: null };
   const { contract, params } = match;

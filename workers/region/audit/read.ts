@@ -1,7 +1,7 @@
 import type { Outcome } from "../../../schema/audit/entry.ts";
 import type { Region } from "../../../schema/regions.ts";
 import { withSqlTransaction } from "../../serve/database.ts";
-import { isDatabaseAway } from "../../serve/is-database-away.ts";
+import { isDatabaseUnavailable } from "../../serve/is-database-unavailable.ts";
 import type { Invocation } from "../../serve/invocation.ts";
 import type { TransactionResult, TransactionWork } from "../../serve/transaction.ts";
 import { ofCustomer, type TransactionSql } from "../database.ts";
@@ -40,7 +40,7 @@ export async function readAudit<const R extends TransactionWork>(
   try {
     return await asReader(env.DB_REPLICA, customerId, invocation, work);
   } catch (error) {
-    if (!isDatabaseAway(error)) throw error;
+    if (!isDatabaseUnavailable(error)) throw error;
     const name = error instanceof Error ? error.name : typeof error;
     console.warn(JSON.stringify({ level: "warn", event: "replica.failed", error: name }));
     return asReader(env.DB, customerId, invocation, work);

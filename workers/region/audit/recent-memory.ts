@@ -12,7 +12,7 @@ export interface RecentActions {
   readonly readAt: number;
 }
 
-/** Callers' own last actions, at most five minutes old: a dashboard asks often (system-design.md, turn 4). */
+/** Callers' own last actions, at most five minutes old: a dashboard asks often. */
 export class RecentMemory {
   readonly #remembered = new ExpiringCache<RecentActions>(maximumCallers);
 

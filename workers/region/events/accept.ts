@@ -98,7 +98,7 @@ async function seal(
   return { ...facts, id, type, userId, size: Buffer.byteLength(data), payload, keyVersion: version, request, to };
 }
 
-/** What the client is told of an event that was not accepted. */
+/** The error for an event that was not accepted. */
 export function refusalOf(verdict: Exclude<Verdict, AcceptedEvent>): Error {
   switch (verdict.kind) {
     case "unknown_user":

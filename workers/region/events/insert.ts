@@ -29,8 +29,8 @@ interface Row {
 }
 
 /**
- * Inserts events, each with a delivery for every endpoint that gets it, in one statement. An event that cannot be inserted keeps no other
- * from it. Rows go in as JSON: one parameter, whatever their number.
+ * Inserts events, each with a delivery for every endpoint that gets it, in one statement. An event that cannot be inserted does not
+ * prevent the others. Rows go in as JSON: one parameter for any number of events.
  */
 export async function insertEvents(
   sql: postgres.ISql,

@@ -2,7 +2,7 @@ import type postgres from "postgres";
 import type { SealedEvent } from "../../../durable-objects/event-writer/event.ts";
 import type { Attempt, EventStore, Outcome } from "../../../durable-objects/event-writer/ports.ts";
 import type { DueDelivery } from "../../../schema/webhooks/message.ts";
-import { isDatabaseAway, isNotConnected } from "../../serve/is-database-away.ts";
+import { isDatabaseUnavailable, isNotConnected } from "../../serve/is-database-unavailable.ts";
 import { keptClient } from "../../serve/kept-client.ts";
 import type { RegionSettings } from "../settings.ts";
 import { liveDataKey } from "./data-key.ts";
@@ -80,7 +80,7 @@ async function settleConflicts<T extends { readonly event: SealedEvent; readonly
 
 /** What a failed attempt says of its events. What Postgres itself rolled back (40), cancelled (57) or did not lock (55) is worth another one. */
 function attemptFailed(error: unknown): Attempt {
-  if (isDatabaseAway(error)) return { kind: "unavailable", inDoubt: !isNotConnected(error) };
+  if (isDatabaseUnavailable(error)) return { kind: "unavailable", inDoubt: !isNotConnected(error) };
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (/^(?:40|55|57)/.test(code)) return { kind: "unavailable", inDoubt: false };
   // Mostly data exceptions (22) and constraints (23). For anything else, isolating an event does no harm.

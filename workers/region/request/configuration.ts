@@ -15,7 +15,7 @@ export interface Configuration {
 /** Seconds after which the users of a closed region may ask again. */
 const closedRetrySeconds = 30;
 
-/** The configuration that concerns a customer; 503 if there is none to be had. */
+/** The configuration that concerns a customer; 503 if it cannot be read. */
 export async function configurationOf(
   customerId: string,
   env: RegionEnv,
@@ -25,7 +25,7 @@ export async function configurationOf(
   return { customer, closed: new Set(regionNames.filter((region) => statusIn(regions, region) === "closed")) };
 }
 
-/** Regions that serve no one, for a request without a customer; 503 if that cannot be found out. */
+/** Regions that serve no one, for a request without a customer; 503 if it cannot be read. */
 export async function closedRegions(
   env: RegionEnv,
   waitUntil: (promise: Promise<unknown>) => void,

@@ -4,7 +4,7 @@ import type { newUserSchema } from "../../../schema/http/users.ts";
 import { newId } from "../../../schema/ids.ts";
 import { loginHash, normalizeEmail } from "../../../schema/login-hash.ts";
 import { users } from "../../../schema/tables/region/users.ts";
-import { isDatabaseAway } from "../../serve/is-database-away.ts";
+import { isDatabaseUnavailable } from "../../serve/is-database-unavailable.ts";
 import { invalid } from "../../serve/validate.ts";
 import { statusIn } from "../../config-cache.ts";
 import type { Reply, Served } from "../../serve/served.ts";
@@ -41,7 +41,7 @@ export async function createUserHere(
   if (reserved === "taken") throw new AppError("conflict", { detail: "The e-mail address is in use." });
   const row = await insert(env, served, { id, customerId, passwordHash, body }).catch(async (error: unknown) => {
     // A commit whose answer was lost may have happened: then the reservation stays, and lapses if it did not.
-    if (!isDatabaseAway(error)) await loginDirectory(env).release(id);
+    if (!isDatabaseUnavailable(error)) await loginDirectory(env).release(id);
     throw error;
   });
   await loginDirectory(env).confirm(hash, id);

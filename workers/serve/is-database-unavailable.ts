@@ -1,19 +1,19 @@
 /** Whether an error says that Postgres cannot be reached or takes no work, so that trying again later makes sense. */
-export function isDatabaseAway(error: unknown): boolean {
+export function isDatabaseUnavailable(error: unknown): boolean {
   for (let current = error; current instanceof Error; current = current.cause) {
     const { code, severity } = current as { code?: unknown; severity?: unknown };
     // What is fatal has ended the connection, or refused it: whatever the code, no statement is at fault.
     if (severity === "FATAL" || severity === "PANIC") return true;
-    if (typeof code === "string" && (awayCodes.has(code) || awayStates.test(code))) return true;
-    if (awayMessage.test(current.message)) return true;
+    if (typeof code === "string" && (unavailableCodes.has(code) || unavailableStates.test(code))) return true;
+    if (unavailableMessage.test(current.message)) return true;
   }
   return false;
 }
 
 /** SQLSTATE classes: connection exception, insufficient resources, operator intervention, system error (as Hyperdrive reports its own). */
-const awayStates = /^(?:08|53|57P|58)/;
+const unavailableStates = /^(?:08|53|57P|58)/;
 
-const awayCodes = new Set([
+const unavailableCodes = new Set([
   "CONNECT_TIMEOUT",
   "CONNECTION_CLOSED",
   "CONNECTION_ENDED",
@@ -24,7 +24,7 @@ const awayCodes = new Set([
 ]);
 
 /** What workerd says of a socket that does not open or breaks; its errors have no code. */
-const awayMessage =
+const unavailableMessage =
   /connection attempt failed|proxy request failed|cannot connect to the specified address|stream was cancelled|network connection lost|connection refused/i;
 
 /**
