@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
@@ -25,6 +25,23 @@ async function accepts(port: number): Promise<boolean> {
   return accepted;
 }
 
+function killPooler(): void {
+  for (const { pid, parent, command } of processes())
+    if (parent === process.pid && command.includes("pooler/process.ts")) process.kill(pid, "SIGKILL");
+}
+
+/** Whether a server can listen on a port: not while a pooler that was started again does. */
+async function listens(server: Server, port: number): Promise<boolean> {
+  server.listen(port, "127.0.0.1");
+  try {
+    await once(server, "listening");
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") return false;
+    throw error;
+  }
+}
+
 it("starts a killed pooler again, also when its port is in use for a while", async () => {
   const stateDir = mkdtempSync(join(tmpdir(), "domicile-supervised-"));
   const faults: string[] = [];
@@ -32,11 +49,10 @@ it("starts a killed pooler again, also when its port is in use for a while", asy
   const pooler = await startSupervisedPooler(options);
   const other = createServer();
   try {
-    for (const { pid, parent, command } of processes())
-      if (parent === process.pid && command.includes("pooler/process.ts")) process.kill(pid, "SIGKILL");
-    await eventually("the port is free", async () => !(await accepts(pooler.port)));
-    other.listen(pooler.port, "127.0.0.1");
-    await once(other, "listening");
+    await eventually("the port of the killed pooler is taken by another server", () => {
+      killPooler();
+      return listens(other, pooler.port);
+    });
     await eventually("a start fails", () => faults.some((fault) => fault.includes("could not be started again")));
     await new Promise((closed) => other.close(closed));
     await eventually("the pooler listens again", () => accepts(pooler.port));
